@@ -1,0 +1,182 @@
+#include "base/io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+
+int
+io_write(int fd, const void *data, size_t n, const char *name)
+{
+	const uint8_t *p = data;
+
+	while (n > 0) {
+		ssize_t w = write(fd, p, n);
+		if (w < 0 && errno == EINTR)
+			continue;
+		if (w < 0)
+			return err_sys("%s: write", name);
+		p += w;
+		n -= (size_t)w;
+	}
+	return 0;
+}
+
+ssize_t
+io_read(int fd, void *data, size_t n, const char *name)
+{
+	uint8_t *p = data;
+	size_t got = 0;
+
+	while (got < n) {
+		ssize_t r = read(fd, p + got, n - got);
+		if (r < 0 && errno == EINTR)
+			continue;
+		if (r < 0)
+			return err_sys("%s: read", name);
+		if (r == 0)
+			break;
+		got += (size_t)r;
+	}
+	return (ssize_t)got;
+}
+
+int
+io_close_stdout(void)
+{
+	bool failed = ferror(stdout) || fflush(stdout) != 0;
+
+	/* EBADF: stdout was closed from the start, which is an error only if something was to be written. */
+	if ((close(STDOUT_FILENO) != 0 && errno != EBADF) || failed)
+		return err_sys("stdout");
+	return 0;
+}
+
+int
+io_open(const char *path)
+{
+	int fd;
+
+	if (strcmp(path, "-") == 0)
+		return STDIN_FILENO;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? err_sys("%s", path) : fd;
+}
+
+int
+io_map_fd(struct io_map *m, int fd, const char *name)
+{
+	struct stat st;
+
+	*m = (struct io_map){0};
+	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
+		return -1;
+	if (st.st_size == 0)
+		return 0;
+	void *p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
+	if (p == MAP_FAILED)
+		return err_sys("%s: mmap", name);
+	m->data = p;
+	m->size = (size_t)st.st_size;
+	return 0;
+}
+
+int
+io_map(struct io_map *m, const char *path)
+{
+	struct stat st;
+	int fd, rc;
+
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys("%s", path);
+	if (fstat(fd, &st) == 0 && !S_ISREG(st.st_mode))
+		rc = err_set(ERR_DATA, "%s: not a regular file", path);
+	else
+		rc = io_map_fd(m, fd, path);
+	close(fd);
+	return rc;
+}
+
+void
+io_unmap(struct io_map *m)
+{
+	if (m->data)
+		munmap((void *)(uintptr_t)m->data, m->size); /* munmap takes what mmap gave, without const */
+	*m = (struct io_map){0};
+}
+
+int
+io_out_open(struct io_out *o, const char *path)
+{
+	int fd;
+
+	*o = (struct io_out){0};
+	if (strcmp(path, "-") == 0) {
+		o->file = stdout;
+		return 0;
+	}
+	size_t n = strlen(path) + 8;
+	o->path = mem_strdup(path);
+	o->temporary = mem_alloc(n, 1);
+	if (!o->path || !o->temporary)
+		goto fail;
+	snprintf(o->temporary, n, "%s.XXXXXX", path);
+	fd = mkostemp(o->temporary, O_CLOEXEC);
+	if (fd < 0) {
+		err_sys("%s", path);
+		o->temporary[0] = '\0';
+		goto fail;
+	}
+	mode_t mask = umask(0);
+	umask(mask);
+	if (fchmod(fd, 0666 & ~mask) != 0 || !(o->file = fdopen(fd, "wb"))) {
+		err_sys("%s", path);
+		close(fd);
+		goto fail;
+	}
+	return 0;
+fail:
+	io_out_abort(o);
+	return -1;
+}
+
+int
+io_out_commit(struct io_out *o)
+{
+	int rc = 0;
+
+	if (!o->path) {
+		rc = io_close_stdout();
+	} else {
+		FILE *f = o->file;
+		bool bad = ferror(f) || fflush(f) != 0;
+		o->file = NULL;
+		if (fclose(f) != 0 || bad || rename(o->temporary, o->path) != 0) {
+			err_sys("%s", o->path);
+			io_out_abort(o);
+			return -1;
+		}
+		o->temporary[0] = '\0';
+	}
+	io_out_abort(o);
+	return rc;
+}
+
+void
+io_out_abort(struct io_out *o)
+{
+	if (o->file && o->path)
+		fclose(o->file);
+	if (o->temporary && o->temporary[0])
+		unlink(o->temporary);
+	free(o->path);
+	free(o->temporary);
+	*o = (struct io_out){0};
+}

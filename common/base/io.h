@@ -1,0 +1,48 @@
+/*
+ * io.h: files and descriptors, with every outcome checked.
+ *
+ * SIGPIPE keeps its default: a tool whose reader has gone dies of it silently, as in coreutils.
+ */
+#ifndef MAI_BASE_IO_H
+#define MAI_BASE_IO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+/* Writes all n bytes, through short writes and EINTR. Returns 0 or -1; `name` is for the reason. */
+int io_write(int fd, const void *data, size_t n, const char *name);
+
+/* Reads until n bytes or the end of the file. Returns how many, or -1. */
+ssize_t io_read(int fd, void *data, size_t n, const char *name);
+
+/* Flushes and closes stdout. A full disk shows here at the latest: every tool ends with it. Returns 0 or -1. */
+int io_close_stdout(void);
+
+/* Opens for reading; "-" is stdin. Returns a descriptor or -1. */
+int io_open(const char *path);
+
+/* A whole file, mapped read-only and shared. An empty file has data NULL. */
+struct io_map {
+	const uint8_t *data;
+	size_t size;
+};
+int io_map(struct io_map *m, const char *path);
+int io_map_fd(struct io_map *m, int fd, const char *name); /* -1 without a reason set when fd is no regular file */
+void io_unmap(struct io_map *m);
+
+/*
+ * A file that appears whole or not at all: written to a temporary beside its place and renamed on commit.
+ * "-" is stdout, written directly. io_out_abort after a commit, or on a zeroed struct, does nothing.
+ */
+struct io_out {
+	FILE *file;
+	char *path, *temporary;
+};
+int io_out_open(struct io_out *o, const char *path);
+int io_out_commit(struct io_out *o);
+void io_out_abort(struct io_out *o);
+
+#endif

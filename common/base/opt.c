@@ -1,0 +1,235 @@
+#include "base/opt.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/msg.h"
+
+enum { MAX_OPTS = 64, HELP = 256, VERSION, FIRST_LONG };
+
+static const struct opt common[] = {
+	{ 'v', "verbose", NULL, OPT_FLAG, NULL, 0, 0, "say what is being done; twice: more" },
+	{ 'q', "quiet", NULL, OPT_FLAG, NULL, 0, 0, "say errors only" },
+	{ 'h', "help", NULL, OPT_FLAG, NULL, 0, 0, "print this and exit" },
+	{ 0, "version", NULL, OPT_FLAG, NULL, 0, 0, "print the version and exit" },
+	{ 0 },
+};
+
+static int exit_status;
+
+int
+opt_exit_status(void)
+{
+	return exit_status;
+}
+
+bool
+opt_number(const char *text, int64_t min, int64_t max, int64_t *out)
+{
+	char *end;
+
+	errno = 0;
+	long long v = strtoll(text, &end, 10);
+	if (errno || end == text || *end || v < min || v > max)
+		return false;
+	*out = v;
+	return true;
+}
+
+static bool
+parse_size(const char *text, uint64_t *out)
+{
+	static const char suffix[] = "KMGT";
+	char *end;
+
+	errno = 0;
+	if (*text < '0' || *text > '9')
+		return false;
+	unsigned long long v = strtoull(text, &end, 10);
+	if (errno || end == text)
+		return false;
+	if (*end) {
+		const char *s = strchr(suffix, *end & ~0x20);
+		if (!s || end[1])
+			return false;
+		for (long i = 0; i <= s - suffix; i++)
+			if (!mem_mul(v, 1024, (uint64_t *)&v))
+				return false;
+	}
+	*out = v;
+	return true;
+}
+
+static bool
+parse_float(const char *text, double min, double max, double *out)
+{
+	char *end;
+	double v = strtod(text, &end);
+
+	if (end == text || *end || isnan(v) || v < min || v > max)
+		return false;
+	*out = v;
+	return true;
+}
+
+static bool
+store(const struct opt *o, const char *value)
+{
+	switch (o->kind) {
+	case OPT_FLAG:
+		*(bool *)o->to = true;
+		return true;
+	case OPT_INT:
+		return opt_number(value, (int64_t)o->min, (int64_t)o->max, o->to);
+	case OPT_FLOAT:
+		return parse_float(value, o->min, o->max, o->to);
+	case OPT_SIZE:
+		return parse_size(value, o->to);
+	case OPT_STR:
+		*(const char **)o->to = value;
+		return true;
+	case OPT_MAYBE:
+		*(const char **)o->to = value ? value : "";
+		return true;
+	case OPT_LIST: {
+		struct opt_list *l = o->to;
+		if (mem_grow(&l->item, &l->cap, l->n + 1, sizeof *l->item) < 0)
+			return false;
+		l->item[l->n++] = value;
+		return true;
+	}
+	}
+	return false;
+}
+
+static void
+print_opt(const struct opt *o)
+{
+	char left[64];
+	const char *arg = o->arg ? o->arg : "";
+	const char *open = !o->arg ? "" : o->kind == OPT_MAYBE ? "[=" : o->name ? "=" : " ";
+
+	snprintf(left, sizeof left, "%c%c%s%s%s%s%s%s", o->letter ? '-' : ' ', o->letter ? o->letter : ' ',
+	    o->letter && o->name ? ", " : "  ", o->name ? "--" : "", o->name ? o->name : "", open, arg,
+	    o->kind == OPT_MAYBE ? "]" : "");
+	printf("  %-28s %s\n", left, o->help);
+}
+
+static void
+print_help(const struct opt_tool *t)
+{
+	printf("usage: %s %s\n%s\n\n", t->name, t->synopsis, t->does);
+	for (const struct opt *o = t->opts; o->help; o++)
+		print_opt(o);
+	for (const struct opt *o = common; o->help; o++)
+		print_opt(o);
+}
+
+int
+opt_usage(const struct opt_tool *t, const char *fmt, ...)
+{
+	char text[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	fprintf(stderr, "%s: %s (see '%s --help')\n", msg_tool(), text, t->name);
+	exit_status = ERR_USAGE;
+	return ERR_USAGE;
+}
+
+/* The table as getopt_long wants it: a long option's val is FIRST_LONG + its index when it has no letter. */
+static void
+to_getopt(const struct opt_tool *t, char *letters, struct option *longs)
+{
+	size_t n = 0;
+
+	*letters++ = ':';
+	*letters++ = 'v', *letters++ = 'q', *letters++ = 'h';
+	longs[n++] = (struct option){ "verbose", no_argument, NULL, 'v' };
+	longs[n++] = (struct option){ "quiet", no_argument, NULL, 'q' };
+	longs[n++] = (struct option){ "help", no_argument, NULL, 'h' };
+	longs[n++] = (struct option){ "version", no_argument, NULL, VERSION };
+	for (int i = 0; t->opts[i].help && n < MAX_OPTS - 1; i++) {
+		const struct opt *o = &t->opts[i];
+		int has = o->kind == OPT_FLAG ? no_argument : o->kind == OPT_MAYBE ? optional_argument : required_argument;
+		if (o->letter) {
+			*letters++ = o->letter;
+			for (int c = 0; c < has; c++)
+				*letters++ = ':';
+		}
+		if (o->name)
+			longs[n++] = (struct option){ o->name, has, NULL, o->letter ? o->letter : FIRST_LONG + i };
+	}
+	*letters = '\0';
+	longs[n] = (struct option){ 0 };
+}
+
+static const struct opt *
+find(const struct opt_tool *t, int c)
+{
+	for (int i = 0; t->opts[i].help; i++)
+		if (c == FIRST_LONG + i || (t->opts[i].letter && c == t->opts[i].letter))
+			return &t->opts[i];
+	return NULL;
+}
+
+static int
+wrong(const struct opt_tool *t, int c, char **argv)
+{
+	const char *given = argv[optind - 1];
+
+	if (c == ':')
+		opt_usage(t, "option '%s' wants a value", given);
+	else if (optopt > 0 && optopt < 256)
+		opt_usage(t, "no option '-%c'", optopt);
+	else
+		opt_usage(t, "no option '%s', or not used so", given);
+	return -1;
+}
+
+int
+opt_parse(const struct opt_tool *t, int argc, char **argv)
+{
+	char letters[4 + 3 * MAX_OPTS];
+	struct option longs[MAX_OPTS];
+	int c;
+
+	to_getopt(t, letters, longs);
+	optind = 0;
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
+		if (c == 'v' || c == 'q') {
+			msg_level(c == 'v' ? 1 : -1);
+		} else if (c == 'h') {
+			print_help(t);
+			exit_status = 0;
+			return -1;
+		} else if (c == VERSION) {
+			printf("%s %s\n", msg_tool(), MAI_VERSION);
+			exit_status = 0;
+			return -1;
+		} else if (c == '?' || c == ':') {
+			return wrong(t, c, argv);
+		} else {
+			const struct opt *o = find(t, c);
+			if (!o || store(o, optarg))
+				continue;
+			if (o->kind == OPT_INT || o->kind == OPT_FLOAT)
+				opt_usage(t, "'%s' is no %s for %s (%g to %g)", optarg, o->arg,
+				    o->name ? o->name : (char[]){ '-', o->letter, 0 }, o->min, o->max);
+			else
+				opt_usage(t, "'%s' is no %s for --%s", optarg, o->arg, o->name);
+			return -1;
+		}
+	}
+	return optind;
+}

@@ -1,0 +1,88 @@
+/*
+ * kernel.h: the arithmetic of mai-arithmetic(7), as a table of functions for each instruction set.
+ *
+ * All sets give the same bits. kernel_best picks the fastest that the processor has and that passes a known-answer test
+ * against the scalar set; MAI_CPU=scalar|sse4|avx2|avx512|neon forces one.
+ * Rows of activations are f32, `n` elements. Weights are tiles of 16 rows (model/tile.h).
+ */
+#ifndef MAI_COMPUTE_KERNEL_H
+#define MAI_COMPUTE_KERNEL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * Activations of T tokens made ready for one weight type: f32 and f16 weights take the f32 rows as they are; bf16
+ * weights take rows rounded to bf16; q8_0 weights take int8 blocks.
+ */
+struct activations {
+	const float *f32;    /* [T][cols] */
+	uint16_t *bf16;      /* [T][cols rounded up to even], an odd last element paired with 0 */
+	int8_t *q;           /* [T][cols] */
+	float *scale;        /* [T][cols/32]: amax/127 */
+	int32_t *bias;       /* [T][cols/32]: -128 times the sum of the block's q, which undoes the weights' +128 */
+};
+
+struct matmul {
+	uint32_t type;       /* plain type of the weights: TYPE_F32, TYPE_F16, TYPE_BF16, TYPE_Q8_0 */
+	const void *w;       /* the whole tiled matrix, 64-byte aligned */
+	size_t rows, cols;   /* of the matrix, rows without padding */
+	const struct activations *x;
+	size_t tokens;
+	float *y;            /* [T][ldy]: rows rounded up to 16 are written */
+	size_t ldy;          /* multiple of 16, at least rows rounded up to 16 */
+};
+
+/*
+ * Attention of `group` query heads that share a KV head, for one query at position pos (keys 0..pos).
+ * Pages hold 64 positions each, aligned: keys transposed, k[d][64], values v[64][head_dim].
+ */
+struct attend {
+	const float *q;       /* [group][head_dim] */
+	float *out;           /* [group][head_dim] */
+	const float *const *k; /* one pointer a page: [head_dim][64] */
+	const float *const *v; /* one pointer a page: [64][head_dim] */
+	size_t group, head_dim;
+	size_t pos;
+	float scale;          /* 1/sqrt(head_dim) */
+};
+
+enum { KV_PAGE = 64, ATTEND_MAX_GROUP = 64, ATTEND_MAX_HEAD_DIM = 1024 };
+
+struct kernels {
+	const char *name;
+
+	/* y = W x for the tiles [first, last) of 16 rows and all tokens. */
+	void (*matmul)(const struct matmul *m, size_t first, size_t last);
+
+	/* One row of activations made ready. */
+	void (*to_bf16)(uint16_t *to, const float *x, size_t n);
+	void (*to_q8)(int8_t *q, float *scale, int32_t *bias, const float *x, size_t n); /* n multiple of 32 */
+
+	void (*rms_norm)(float *y, const float *x, const float *w, size_t n, float eps); /* y = x / rms(x) * w */
+	void (*add)(float *y, const float *x, size_t n);                                 /* y += x */
+	void (*silu_mul)(float *y, const float *gate, const float *up, size_t n);        /* y = silu(gate) * up */
+
+	/* Rotates `heads` heads of head_dim in place: pairs (2i, 2i+1) for i < rope_dim/2 by cos[i], sin[i]. */
+	void (*rope)(float *x, size_t heads, size_t head_dim, const float *cos, const float *sin, size_t rope_dim);
+
+	void (*attend)(const struct attend *a);
+
+	/* Softmax in place: x = exp((x - max(x)) * scale), returns their sum; the largest is first found over all. */
+	float (*softmax)(float *x, size_t n, float scale);
+
+	/* True when every element is finite. */
+	int (*finite)(const float *x, size_t n);
+};
+
+extern const struct kernels kernels_scalar;
+#if defined(__x86_64__)
+extern const struct kernels kernels_sse4, kernels_avx2, kernels_avx512;
+#elif defined(__aarch64__)
+extern const struct kernels kernels_neon;
+#endif
+
+/* The set to use, or NULL with a reason: MAI_CPU names one that is unknown, absent here or that fails its test. */
+const struct kernels *kernels_best(void);
+
+#endif

@@ -1,0 +1,12 @@
+# What every test of the tools needs: the built tools first in PATH, the shared data, the model.
+# MAI_BUILD says which build is tested.
+bats_require_minimum_version 1.5.0
+top=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+PATH="${MAI_BUILD:-$top/build}:$PATH"
+SHARED=${MAI_SHARED:-$top/../shared}
+M=$SHARED/models/stories260K.gguf
+
+# Skips the test unless the named file of the shared data is there.
+need_shared() {
+	[ -e "$SHARED/$1" ] || skip "needs $1 of the shared data"
+}
