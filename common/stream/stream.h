@@ -131,7 +131,10 @@ struct frame {
 	uint64_t value;
 	enum close_reason reason;
 
-	/* FRAME_ROWS: data is n_rows times row_bytes, aligned to 64 bytes */
+	/*
+	 * FRAME_ROWS: data is n_rows times row_bytes, aligned to 64 bytes. row_bytes is that of the header, or 0: a
+	 * stage with the head gives sampled tokens (OUTPUT_TOKENS) as rows without data in its stream of logits.
+	 */
 	uint32_t n_rows;
 	const struct row *rows;
 	const void *data;
