@@ -16,7 +16,8 @@
  * weights take rows rounded to bf16; q8_0 weights take int8 blocks.
  */
 struct activations {
-	const float *f32;    /* [T][cols] */
+	const float *f32;    /* [T][ld] */
+	size_t ld;           /* at least cols; a multiple of 16 */
 	uint16_t *bf16;      /* [T][cols rounded up to even], an odd last element paired with 0 */
 	int8_t *q;           /* [T][cols] */
 	float *scale;        /* [T][cols/32]: amax/127 */
