@@ -31,7 +31,8 @@ struct hparams {
 	double rope_theta, rms_eps;
 	enum rope_scaling rope_scaling;
 	double rope_factor;            /* linear, yarn: how many times longer */
-	uint32_t rope_original_context; /* yarn */
+	uint32_t rope_original_context; /* yarn, and what follows too; llama.cpp's defaults where a key is absent */
+	double yarn_ext_factor, yarn_attn_factor, yarn_beta_fast, yarn_beta_slow;
 };
 
 /* A tensor, looked up by name in whichever file holds it. */
