@@ -1,0 +1,61 @@
+/*
+ * engine.h: the forward pass of the Llama architecture over a batch of rows, for the part of a model that is loaded.
+ *
+ * A batch is any mix of sequences and positions; each row's result is the same in every batch (mai-arithmetic(7)).
+ * Rows of hidden states are f32 with a stride of engine_stride() elements.
+ */
+#ifndef MAI_COMPUTE_ENGINE_H
+#define MAI_COMPUTE_ENGINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "compute/kv.h"
+#include "compute/weights.h"
+
+enum { ENGINE_BATCH = 512 }; /* rows in one call */
+
+struct engine;
+
+struct engine_options {
+	unsigned threads;
+	uint32_t context;  /* positions of a sequence; 0: the model's */
+	uint64_t kv_bytes; /* of all sequences; 0: no bound */
+};
+
+/* `m` must outlive the engine. NULL with a reason. */
+struct engine *engine_new(const struct model *m, const struct engine_options *o);
+void engine_free(struct engine *e);
+
+struct kv *engine_kv(const struct engine *e);
+
+const struct kernels *engine_arithmetic(const struct engine *e);
+uint64_t engine_weight_bytes(const struct engine *e);
+uint32_t engine_context(const struct engine *e);
+
+/* Elements between rows: dim rounded up to 16. */
+size_t engine_stride(const struct engine *e);
+/* Elements between rows of logits: the vocabulary rounded up to 16. */
+size_t engine_logits_stride(const struct engine *e);
+
+/* The embedding of a token, dim elements; the part must have it. */
+void engine_embed(const struct engine *e, uint32_t token, float *to);
+
+/* A row: its sequence and position. Room for the position must have been reserved (kv_reserve). */
+struct engine_row {
+	struct kv_seq *seq;
+	uint32_t pos;
+};
+
+/*
+ * Runs the layers over n rows in place. Rows of one sequence stand in ascending order of position, and each sequence's first
+ * position is its seq->len; the caller moves seq->len on afterwards. 0, or -1 when there is no memory.
+ */
+int engine_layers(struct engine *e, float *x, const struct engine_row *rows, size_t n);
+
+/* The head: the final norm in place, and from its result the logits. */
+void engine_norm(struct engine *e, float *x, size_t n);
+void engine_logits(struct engine *e, const float *normed, size_t n, float *logits);
+
+#endif

@@ -1,0 +1,50 @@
+/*
+ * kv.h: the KV cache of many sequences, in pages of 64 positions that hold all layers of a stage.
+ *
+ * Within a page each layer and KV head has its keys transposed, k[head_dim][64], and its values v[64][head_dim], as
+ * attention wants them (compute/kernel.h). Pages are shared between forks and copied before they are written.
+ */
+#ifndef MAI_COMPUTE_KV_H
+#define MAI_COMPUTE_KV_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct kv;
+
+struct kv_page;
+
+struct kv_seq {
+	struct kv_page **page;
+	size_t n_pages, cap;
+	uint32_t len; /* positions held */
+};
+
+/*
+ * `context` bounds the positions of a sequence, `limit` the bytes of all pages (0: no bound). NULL with a reason.
+ */
+struct kv *kv_new(uint32_t layers, uint32_t heads, uint32_t head_dim, uint32_t context, uint64_t limit);
+void kv_free(struct kv *kv); /* after all its sequences */
+
+enum kv_result { KV_OK, KV_CONTEXT, KV_MEMORY };
+
+/* Makes room for positions up to `len`, so that those from seq->len on may be written. On failure nothing has changed. */
+enum kv_result kv_reserve(struct kv *kv, struct kv_seq *seq, uint32_t len);
+
+/* Goes back to `len` positions, giving back pages that are not needed any more. */
+void kv_cut(struct kv *kv, struct kv_seq *seq, uint32_t len);
+
+/* Makes `to`, an empty sequence, a copy of the first `len` positions of `from`, by sharing its pages. */
+enum kv_result kv_fork(struct kv_seq *to, const struct kv_seq *from, uint32_t len);
+
+/* The sequence is empty afterwards. */
+void kv_release(struct kv *kv, struct kv_seq *seq);
+
+/* Keys and values of a page: of one layer (counted from the stage's first) and head. */
+float *kv_keys(const struct kv *kv, const struct kv_page *page, uint32_t layer, uint32_t head);
+float *kv_values(const struct kv *kv, const struct kv_page *page, uint32_t layer, uint32_t head);
+
+uint64_t kv_bytes(const struct kv *kv); /* in use */
+uint64_t kv_page_bytes(const struct kv *kv);
+
+#endif

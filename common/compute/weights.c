@@ -1,0 +1,167 @@
+#include "compute/weights.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "model/tile.h"
+#include "model/types.h"
+
+enum { PACK_TILES = 16 }; /* tiles a thread interleaves at a time */
+
+struct pack {
+	void *to;
+	const void *from;
+	uint32_t type;
+	uint64_t rows, cols, tiles;
+};
+
+static void
+pack_some(void *arg, size_t item)
+{
+	const struct pack *p = arg;
+	uint64_t first = item * PACK_TILES, last = first + PACK_TILES;
+
+	tile_pack(p->to, p->from, p->type, p->rows, p->cols, first, last < p->tiles ? last : p->tiles);
+}
+
+static int
+interleave(struct weight *w, const void *plain, struct pool *pool)
+{
+	uint64_t bytes;
+
+	if (!tile_size(w->type, w->rows, w->cols, &bytes))
+		return err_set(ERR_DATA, "the matrix is too large");
+	if (!(w->owned = mem_alloc64(bytes, 1)))
+		return -1;
+	w->data = w->owned;
+	struct pack p = { w->owned, plain, w->type, w->rows, w->cols, (w->rows + TILE_ROWS - 1) / TILE_ROWS };
+	pool_run(pool, (p.tiles + PACK_TILES - 1) / PACK_TILES, pack_some, &p);
+	return 0;
+}
+
+static int
+load_matrix(struct weight *w, const struct model *m, const char *name, struct pool *pool)
+{
+	const struct gguf_tensor *t = model_tensor(m, name);
+
+	if (!t)
+		return err_set(ERR_DATA, "%s: no tensor %s", m->files[0]->path, name);
+	*w = (struct weight){ .type = t->type, .rows = t->ne[1], .cols = t->ne[0], .data = t->data };
+	if (type_is_tiled(t->type))
+		w->type = t->type - TYPE_X16;
+	if (!tile_supports(w->type))
+		return err_set(ERR_DATA, "%s: tensor %s has type %s, which mai-run does not compute", m->files[0]->path, name,
+		    type_info(t->type)->name);
+	if (type_is_tiled(t->type) && (uintptr_t)t->data % 64 == 0)
+		return 0;
+	if (type_is_tiled(t->type))
+		return err_set(ERR_DATA, "%s: tensor %s does not lie at a multiple of 64 bytes", m->files[0]->path, name);
+	return interleave(w, t->data, pool);
+}
+
+static int
+load_vector(const float **v, const struct model *m, const char *name, uint64_t n)
+{
+	const struct gguf_tensor *t = model_tensor(m, name);
+
+	if (!t || t->type != TYPE_F32 || t->ne[0] != n)
+		return err_set(ERR_DATA, "%s: tensor %s is missing, or not %llu f32", m->files[0]->path, name, (unsigned long long)n);
+	*v = (const float *)(const void *)t->data; /* GGUF aligns tensors to 8 bytes and more */
+	return 0;
+}
+
+static int
+load_layer(struct layer *l, const struct model *m, uint32_t number, struct pool *pool)
+{
+	const struct {
+		const char *name;
+		struct weight *w;
+	} matrix[] = {
+		{ "attn_q", &l->q }, { "attn_k", &l->k }, { "attn_v", &l->v }, { "attn_output", &l->o },
+		{ "ffn_gate", &l->gate }, { "ffn_up", &l->up }, { "ffn_down", &l->down },
+	};
+	char name[64];
+
+	for (size_t i = 0; i < sizeof matrix / sizeof *matrix; i++) {
+		snprintf(name, sizeof name, "blk.%u.%s.weight", number, matrix[i].name);
+		if (load_matrix(matrix[i].w, m, name, pool) < 0)
+			return -1;
+	}
+	snprintf(name, sizeof name, "blk.%u.attn_norm.weight", number);
+	if (load_vector(&l->attn_norm, m, name, m->hp.dim) < 0)
+		return -1;
+	snprintf(name, sizeof name, "blk.%u.ffn_norm.weight", number);
+	return load_vector(&l->ffn_norm, m, name, m->hp.dim);
+}
+
+static int
+load_head(struct weights *w, const struct model *m, struct pool *pool)
+{
+	const char *head = model_tensor(m, "output.weight") ? "output.weight" : "token_embd.weight"; /* tied */
+
+	if (load_vector(&w->output_norm, m, "output_norm.weight", m->hp.dim) < 0)
+		return -1;
+	return load_matrix(&w->head, m, head, pool);
+}
+
+int
+weights_load(struct weights *w, const struct model *m, struct pool *pool)
+{
+	*w = (struct weights){ .n_layers = m->layer_last - m->layer_first };
+	w->layer = mem_alloc(w->n_layers, sizeof *w->layer);
+	if (!w->layer)
+		return -1;
+	if (m->has_embedding && !(w->embedding = model_tensor(m, "token_embd.weight"))) {
+		err_set(ERR_DATA, "%s: no tensor token_embd.weight", m->files[0]->path);
+		goto fail;
+	}
+	if (model_tensor(m, "rope_freqs.weight") &&
+	    load_vector(&w->rope_factors, m, "rope_freqs.weight", m->hp.rope_dim / 2) < 0)
+		goto fail;
+	for (uint32_t i = 0; i < w->n_layers; i++)
+		if (load_layer(&w->layer[i], m, m->layer_first + i, pool) < 0)
+			goto fail;
+	if (m->has_head && load_head(w, m, pool) < 0)
+		goto fail;
+	return 0;
+fail:
+	weights_free(w);
+	return -1;
+}
+
+void
+weights_free(struct weights *w)
+{
+	for (uint32_t i = 0; w->layer && i < w->n_layers; i++) {
+		struct layer *l = &w->layer[i];
+		void *owned[] = { l->q.owned, l->k.owned, l->v.owned, l->o.owned, l->gate.owned, l->up.owned, l->down.owned };
+		for (size_t k = 0; k < sizeof owned / sizeof *owned; k++)
+			free(owned[k]);
+	}
+	free(w->layer);
+	free(w->head.owned);
+	*w = (struct weights){ 0 };
+}
+
+static uint64_t
+matrix_bytes(const struct weight *w)
+{
+	uint64_t n = 0;
+
+	return w->data && tile_size(w->type, w->rows, w->cols, &n) ? n : 0;
+}
+
+uint64_t
+weights_bytes(const struct weights *w)
+{
+	uint64_t n = matrix_bytes(&w->head);
+
+	for (uint32_t i = 0; i < w->n_layers; i++) {
+		const struct layer *l = &w->layer[i];
+		n += matrix_bytes(&l->q) + matrix_bytes(&l->k) + matrix_bytes(&l->v) + matrix_bytes(&l->o) +
+		    matrix_bytes(&l->gate) + matrix_bytes(&l->up) + matrix_bytes(&l->down);
+	}
+	return n;
+}

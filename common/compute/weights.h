@@ -1,0 +1,44 @@
+/*
+ * weights.h: a model's tensors as the forward pass uses them.
+ *
+ * A matrix that is interleaved in its file is used where it is mapped, so processes share its pages; a plain one is
+ * interleaved into memory of its own.
+ */
+#ifndef MAI_COMPUTE_WEIGHTS_H
+#define MAI_COMPUTE_WEIGHTS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "compute/pool.h"
+#include "model/model.h"
+
+struct weight {
+	uint32_t type;     /* plain type */
+	size_t rows, cols; /* outputs, inputs */
+	const void *data;  /* tiled (model/tile.h) */
+	void *owned;       /* data, where it is not mapped */
+};
+
+struct layer {
+	const float *attn_norm, *ffn_norm; /* [dim] */
+	struct weight q, k, v, o, gate, up, down;
+};
+
+struct weights {
+	const struct gguf_tensor *embedding; /* rows are tokens; plain or tiled. NULL without the embedding */
+	const float *output_norm;            /* [dim]; NULL without the head */
+	struct weight head;
+	const float *rope_factors;           /* NULL: none */
+	uint32_t n_layers;
+	struct layer *layer;
+};
+
+/* The tensors point into `m`, which must outlive them. 0, or -1 with a reason. */
+int weights_load(struct weights *w, const struct model *m, struct pool *pool);
+void weights_free(struct weights *w);
+
+/* Bytes that one token reads of the layers and the head, for figures of bandwidth. */
+uint64_t weights_bytes(const struct weights *w);
+
+#endif
