@@ -84,7 +84,7 @@ enum row_flag {
 	ROW_HELD = 2,   /* a sampled token that may become part of a stop text: not to be shown yet */
 };
 
-enum { ROW_NO_TOKEN = 0xffffffff };
+#define ROW_NO_TOKEN UINT32_MAX
 
 /* As it lies in the stream: 16 bytes. Position 0 is the first token of the sequence. */
 struct row {

@@ -14,7 +14,7 @@
 #include "base/buf.h"
 #include "model/gguf.h"
 
-enum { VOCAB_NONE = 0xffffffff };
+#define VOCAB_NONE UINT32_MAX
 
 struct vocab;
 
