@@ -1,103 +1,243 @@
-# mai: make, make check, make bench, make fuzz, make install PREFIX= DESTDIR=, make clean
+# mai: make, make check, make install PREFIX= DESTDIR=
 #
-#   make CC=clang O=build/clang             another compiler, in a folder of its own
-#   make DEBUG=1 O=build/debug              -O0 -g3
-#   make SAN=address,undefined O=build/asan
-#   make CROSS=aarch64-linux-gnu- O=build/aarch64
+#   make test           the unit tests            make bench      tests/bench, measured
+#   make check          and the tools' (bats)     make fuzz       tests/fuzz, FUZZ_SECONDS=600 each
+#   make coverage       lines that make check     make fuzz-smoke the corpus and a little more
+#                       runs, by file             make uninstall, make clean
+#
+# A build of another kind goes to a folder of its own:
+#   make CC=clang O=build/clang
+#   make DEBUG=1 O=build/debug
+#   make SAN=address,undefined O=build/asan       (SAN=thread likewise)
+#   make CROSS=aarch64-linux-gnu- O=build/aarch64 (its tests run under qemu)
 #   make COVERAGE=1 O=build/coverage
+# V=1 prints whole commands; WERROR=1 makes warnings errors; CFLAGS= and LDFLAGS= are added behind.
 
 VERSION = 0.1.0
 PREFIX = /usr/local
+DESTDIR =
 O = build
 CC = gcc
 CROSS =
 DEBUG =
 SAN =
+FUZZER =
 COVERAGE =
+WERROR =
+V =
+CFLAGS =
+LDFLAGS =
+LIBS = -lsodium -lzstd -lxxhash -ljansson -lpcre2-8 -lpthread
 
 cc := $(CROSS)$(CC)
 machine := $(shell $(cc) -dumpmachine)
+export PWD := $(CURDIR)# compilers write it into the debug information; with a symbolic link in it, it would not be mapped
 
 # -ffp-contract=off: a multiply and an add are fused only where the source says so (mai-arithmetic(7)).
 # -fno-math-errno, -fno-trapping-math: sqrt is an instruction and lanes may be selected; neither changes a result.
 std := -std=c17 -D_GNU_SOURCE -Icommon -DMAI_VERSION='"$(VERSION)"' \
-	-ffp-contract=off -fno-math-errno -fno-trapping-math -ffile-prefix-map=$(CURDIR)/=
-warn := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla
+	-ffp-contract=off -fno-math-errno -fno-trapping-math -ffile-prefix-map=$(CURDIR)=.
+warn := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla \
+	$(if $(WERROR),-Werror)
 hard := -fPIE -fstack-protector-strong
-link := -pie -Wl,-z,relro,-z,now,-z,noexecstack
+link := -pie -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed
+opt := -O2 -g
 
+ifneq (,$(findstring x86_64,$(machine)))
+hard += -fstack-clash-protection -fcf-protection
+endif
 ifdef DEBUG
 opt := -O0 -g3
-else
-opt := -O2 -g
-ifndef SAN
-hard += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
-endif
-endif
-ifdef SAN
-opt += -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer
-link += -fsanitize=$(SAN)
 endif
 ifdef COVERAGE
 opt := -O0 -g --coverage
 link += --coverage
 endif
+ifdef SAN
+opt += -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer
+link += -fsanitize=$(SAN)
+else ifeq (,$(DEBUG)$(COVERAGE))
+hard += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+endif
+ifdef FUZZER
+opt += -fsanitize=fuzzer-no-link
+endif
 
-CFLAGS =
-LDFLAGS =
 all_cflags = $(std) $(warn) $(hard) $(opt) $(CFLAGS)
-LIBS = -lsodium -lzstd -lxxhash -ljansson -lpcre2-8 -lpthread
 
-# One clear pattern: every common/*/*.c is in the library, every tools/*.c is a binary,
-# every tests/unit/*.c is a test of one folder.
+# One clear pattern: every common/*/*.c is in the library, every tools/*.c is a tool, and every C file in tests/unit,
+# tests/bench and tests/fuzz is a program.
 lib_src := $(sort $(wildcard common/*/*.c))
 tool_src := $(sort $(wildcard tools/*.c))
 unit_src := $(sort $(wildcard tests/unit/*.c))
 bench_src := $(sort $(wildcard tests/bench/*.c))
+fuzz_src := $(sort $(wildcard tests/fuzz/*.c))
+bats_src := $(sort $(wildcard tests/tools/*.bats))
+man_src := $(sort $(wildcard man/man[157]/*.[157]))
+
 lib_obj := $(lib_src:%.c=$(O)/%.o)
 tools := $(tool_src:tools/%.c=$(O)/%)
 units := $(unit_src:%.c=$(O)/%)
 benches := $(bench_src:%.c=$(O)/%)
-man_src := $(sort $(wildcard man/man?/*.[157]))
+fuzzers := $(fuzz_src:%.c=$(O)/%)
+emulated := $(if $(CROSS),$(tools:$(O)/%=$(O)/emulated/%))
 
-.PHONY: all check test bench fuzz coverage install clean units benches FORCE
+.PHONY: all units benches fuzzers test check bench fuzz fuzz-run fuzz-smoke coverage install uninstall clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules
 
-all: $(tools)
+all: $(tools) $(emulated)
 units: $(units)
 benches: $(benches)
+fuzzers: $(fuzzers)
 
-# Each kernel set is compiled for its own instructions; which one runs is decided at start (compute/cpu.h).
+# ---- what the last build was made with and from ----
+#
+# $(O)/flags changes with the compiler and its options, $(O)/sources with the list of files: what depends on them is made
+# anew. A tool whose source is gone is removed, so that nobody runs it.
+remember = $(if $(subst <$2>,,<$(file <$(O)/$1)>),$(file >$(O)/$1,$2))
+
+ifeq (,$(filter clean uninstall,$(MAKECMDGOALS)))
+$(shell mkdir -p $(O))
+$(shell rm -f $(filter-out $(tools),$(filter $(O)/mai-%,$(file <$(O)/tools))))
+$(call remember,flags,$(strip $(shell $(cc) --version | head -n 1) $(all_cflags) $(link) $(LDFLAGS) $(LIBS)))
+$(call remember,sources,$(lib_src))
+$(call remember,tools,$(tools))
+endif
+
+# ---- compiling and linking ----
+
+say = $(if $(V),,@echo '  $1 $@';)
+ar := $(CROSS)ar
+
+# A kernel set is compiled for its own instructions; which one runs is decided at start (compute/cpu.h).
 ifneq (,$(findstring x86_64,$(machine)))
-$(O)/common/compute/kernel_sse4.o: isa := -msse4.1
-$(O)/common/compute/kernel_avx2.o: isa := -mavx2 -mfma -mf16c
-$(O)/common/compute/kernel_avx512.o: isa := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni -mavx512bf16 -mfma -mf16c
+$(O)/common/compute/%_sse4.o: isa := -msse4.1
+$(O)/common/compute/%_avx2.o: isa := -mavx2 -mfma -mf16c
+$(O)/common/compute/%_avx512.o: isa := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni -mavx512bf16 -mfma -mf16c
 endif
 $(O)/common/compute/kernel_%.o: opt += $(if $(DEBUG)$(COVERAGE),,-O3)
 
-$(O)/%.o: %.c $(O)/flags
+$(O)/%.o: %.c $(O)/flags Makefile
 	@mkdir -p $(@D)
-	$(cc) $(all_cflags) $(isa) -MMD -MP -c -o $@ $<
+	$(call say,cc  )$(cc) $(all_cflags) $(isa) -MMD -MP -c -o $@ $<
 
-$(O)/libmai.a: $(lib_obj)
+$(O)/libmai.a: $(lib_obj) $(O)/sources
 	@rm -f $@
-	$(cross_ar) rcsD $@ $^
-cross_ar := $(CROSS)ar
+	$(call say,ar  )$(ar) rcsD $@ $(lib_obj)
 
 $(tools): $(O)/%: $(O)/tools/%.o $(O)/libmai.a
-	$(cc) $(link) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(call say,link)$(cc) $(link) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 $(units) $(benches): $(O)/%: $(O)/%.o $(O)/libmai.a
-	$(cc) $(link) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(call say,link)$(cc) $(link) $(LDFLAGS) -o $@ $^ $(LIBS)
 
-# Rebuild all when the compiler or a flag changes.
-$(O)/flags: FORCE
+$(fuzzers): $(O)/%: $(O)/%.o $(O)/libmai.a
+	$(call say,link)$(cc) $(link) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $(LIBS)
+
+# Tools of another processor, to be run as if they were this one's.
+emulator := $(if $(CROSS),qemu-$(firstword $(subst -, ,$(CROSS)))-static)
+$(emulated): $(O)/emulated/%: $(O)/%
 	@mkdir -p $(@D)
-	@echo '$(subst ','\'',$(cc) $(all_cflags) $(link) $(LDFLAGS) $(LIBS))' | cmp -s - $@ || \
-	 echo '$(subst ','\'',$(cc) $(all_cflags) $(link) $(LDFLAGS) $(LIBS))' > $@
+	@printf '#!/bin/sh\nexec $(emulator) "%s" "$$@"\n' '$(abspath $<)' > $@ && chmod +x $@
+
+-include $(lib_obj:.o=.d)
+-include $(patsubst %.c,$(O)/%.d,$(tool_src) $(unit_src) $(bench_src) $(fuzz_src))
+
+# ---- tests: each program's results (TAP) go to a file, scripts/tap adds them up ----
+
+unit_taps := $(unit_src:tests/unit/%.c=$(O)/tap/unit-%.tap)
+bats_taps := $(bats_src:tests/tools/%.bats=$(O)/tap/tools-%.tap)
+fuzz_taps := $(fuzz_src:tests/fuzz/%.c=$(O)/tap/fuzz-%.tap)
+tools_here := $(abspath $(if $(CROSS),$(O)/emulated,$(O)))
+summary = scripts/tap sum $^
+
+# A sanitizer's report is a failure wherever it comes up, also in a process whose status nobody looks at: reports are
+# written to files, and that there are none is a result of its own. 99 is no status of a tool.
+ifdef SAN
+reports := $(abspath $(O))/reports
+san_options := exitcode=99:log_path=$(reports)/report
+export ASAN_OPTIONS := $(san_options):detect_stack_use_after_return=1
+export UBSAN_OPTIONS := $(san_options):print_stacktrace=1
+export TSAN_OPTIONS := $(san_options)
+export MAI_SAN := $(SAN)
+$(unit_taps) $(bats_taps): | $(O)/reports.new
+$(O)/reports.new: FORCE
+	@rm -rf $(reports) && mkdir -p $(reports)
+summary = scripts/tap reports $(O)/tap/reports.tap $(reports); scripts/tap sum $^ $(O)/tap/reports.tap
+endif
+
+test: $(unit_taps)
+	@$(summary)
+
+check: $(unit_taps) $(bats_taps)
+	@$(summary)
+
+$(unit_taps): $(O)/tap/unit-%.tap: $(O)/tests/unit/% all FORCE
+	@scripts/tap run $@ $(emulator) $<
+
+$(bats_taps): $(O)/tap/tools-%.tap: tests/tools/%.bats all benches FORCE
+	@MAI_BUILD=$(tools_here) scripts/tap run $@ bats -F tap $<
+
+# Every executable file in tests/bench is a measurement; BENCH= names those to run.
+BENCH = $(notdir $(shell find tests/bench -maxdepth 1 -type f -perm -u+x | sort))
+bench: all benches
+	@for b in $(BENCH); do PATH="$(abspath $(O)):$$PATH" MAI_BUILD=$(abspath $(O)) tests/bench/$$b || exit; done
+
+# ---- fuzzing: clang's libFuzzer, in a build of its own ----
+#
+# What it finds worth keeping stays in $(O)/fuzz/corpus; only tests/fuzz/corpus, made by hand, is kept with the source.
+FUZZ_SECONDS = 600
+FUZZ_RUNS = 20000
+fuzz_limit = -max_total_time=$(FUZZ_SECONDS)
+
+fuzz fuzz-smoke:
+	+@$(MAKE) --no-print-directory O=$(O)/fuzz CC=clang SAN=address,undefined FUZZER=1 $@-run
+fuzz-smoke-run: fuzz_limit = -runs=$(FUZZ_RUNS) -max_total_time=20 -seed=1
+.PHONY: fuzz-run fuzz-smoke-run
+fuzz-run fuzz-smoke-run: $(fuzz_taps)
+	@scripts/tap sum $^
+
+$(fuzz_taps): $(O)/tap/fuzz-%.tap: $(O)/tests/fuzz/% FORCE
+	@mkdir -p $(O)/corpus/$* $(O)/found
+	@scripts/tap step $@ 'fuzz $*' env ASAN_OPTIONS= UBSAN_OPTIONS=print_stacktrace=1 $< $(fuzz_limit) -timeout=25 \
+		-rss_limit_mb=4096 -artifact_prefix=$(O)/found/$*- $(O)/corpus/$* $(wildcard tests/fuzz/corpus/$*)
+
+# ---- coverage ----
+
+coverage:
+	-+@$(MAKE) --no-print-directory O=$(O)/coverage COVERAGE=1 check
+	@scripts/coverage $(O)/coverage
+
+# ---- installing ----
+
+names := $(tool_src:tools/%.c=%)
+bindir = $(DESTDIR)$(PREFIX)/bin
+share = $(DESTDIR)$(PREFIX)/share
+bash_to = $(share)/bash-completion/completions/$1
+zsh_to = $(share)/zsh/site-functions/_$1
+fish_to = $(share)/fish/vendor_completions.d/$1.fish
+shells := bash zsh fish
+completions := $(foreach s,$(shells),$(names:%=$(O)/completions/$s/%))
+
+$(completions): $(O)/completions/%: $(tools) $(emulated) scripts/completions
+	@mkdir -p $(@D)
+	@PATH="$(tools_here):$$PATH" scripts/completions $(@D:$(O)/completions/%=%) $(@F) > $@
+
+# $1 FILE..., $2 destination, $3 mode
+put = install -D -m $3 $1 "$2" &&
+install: all $(completions)
+	@$(foreach t,$(names),$(call put,$(O)/$t,$(bindir)/$t,755)) \
+	 $(foreach m,$(man_src),$(call put,$m,$(share)/$m,644)) \
+	 $(foreach s,$(shells),$(foreach t,$(names),$(call put,$(O)/completions/$s/$t,$(call $s_to,$t),644))) \
+	 $(call put,LICENSE,$(share)/doc/mai/LICENSE,644) :
+
+uninstall:
+	@rm -f $(foreach t,$(names),"$(bindir)/$t") $(foreach m,$(man_src),"$(share)/$m") \
+	 $(foreach s,$(shells),$(foreach t,$(names),"$(call $s_to,$t)")) "$(share)/doc/mai/LICENSE"
+	@-rmdir "$(share)/doc/mai" 2>/dev/null
 
 clean:
 	rm -rf $(O)
-
--include $(lib_obj:.o=.d) $(tool_src:%.c=$(O)/%.d) $(unit_src:%.c=$(O)/%.d) $(bench_src:%.c=$(O)/%.d)
