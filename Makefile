@@ -101,10 +101,10 @@ remember = $(if $(subst <$2>,,<$(file <$(O)/$1)>),$(file >$(O)/$1,$2))
 
 ifeq (,$(filter clean uninstall,$(MAKECMDGOALS)))
 $(shell mkdir -p $(O))
-$(shell rm -f $(filter-out $(tools),$(filter $(O)/mai-%,$(file <$(O)/tools))))
+$(shell rm -f $(filter-out $(tools),$(filter $(O)/mai-%,$(file <$(O)/tools.list))))
 $(call remember,flags,$(strip $(shell $(cc) --version | head -n 1) $(all_cflags) $(link) $(LDFLAGS) $(LIBS)))
-$(call remember,sources,$(lib_src))
-$(call remember,tools,$(tools))
+$(call remember,sources.list,$(lib_src))
+$(call remember,tools.list,$(tools))
 endif
 
 # ---- compiling and linking ----
@@ -124,7 +124,7 @@ $(O)/%.o: %.c $(O)/flags Makefile
 	@mkdir -p $(@D)
 	$(call say,cc  )$(cc) $(all_cflags) $(isa) -MMD -MP -c -o $@ $<
 
-$(O)/libmai.a: $(lib_obj) $(O)/sources
+$(O)/libmai.a: $(lib_obj) $(O)/sources.list
 	@rm -f $@
 	$(call say,ar  )$(ar) rcsD $@ $(lib_obj)
 

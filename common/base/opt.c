@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/io.h"
 #include "base/mem.h"
 #include "base/msg.h"
 
@@ -209,13 +210,12 @@ opt_parse(const struct opt_tool *t, int argc, char **argv)
 	while ((c = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
 		if (c == 'v' || c == 'q') {
 			msg_level(c == 'v' ? 1 : -1);
-		} else if (c == 'h') {
-			print_help(t);
-			exit_status = 0;
-			return -1;
-		} else if (c == VERSION) {
-			printf("%s %s\n", msg_tool(), MAI_VERSION);
-			exit_status = 0;
+		} else if (c == 'h' || c == VERSION) {
+			if (c == 'h')
+				print_help(t);
+			else
+				printf("%s %s\n", msg_tool(), MAI_VERSION);
+			exit_status = io_close_stdout() < 0 ? msg_fail() : 0;
 			return -1;
 		} else if (c == '?' || c == ':') {
 			return wrong(t, c, argv);

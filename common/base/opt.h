@@ -54,8 +54,8 @@ struct opt_tool {
 
 /*
  * Parses argv, moving operands behind the options. Returns the index of the first operand, or -1 when the tool
- * is to exit at once with opt_exit_status(): 0 after --help or --version, ERR_USAGE after a wrong option, with the
- * message already printed.
+ * is to exit at once with opt_exit_status(): 0 after --help or --version (ERR_SYSTEM where
+ * stdout did not take them), ERR_USAGE after a wrong option, with the message already printed.
  */
 int opt_parse(const struct opt_tool *t, int argc, char **argv);
 int opt_exit_status(void);
