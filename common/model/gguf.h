@@ -65,10 +65,23 @@ struct gguf {
 	uint64_t n_keys;
 	struct gguf_tensor *tensors;
 	uint64_t n_tensors;
+
+	/* private: the indices of keys and tensors in order of names; is the map not ours to unmap */
+	uint32_t *key_order, *tensor_order;
+	bool borrowed;
 };
 
-/* NULL with a reason that names the file, the offset and the fault. */
+/*
+ * NULL with a reason that names the file, the offset and the fault.
+ *
+ * Refused besides what doesn't fit: names that are empty, repeated, not UTF-8 or hold control characters; a boolean that is
+ * neither 0 nor 1; tensors without elements, or whose data don't follow one another in the order of their
+ * infos with only the padding between; bytes behind the last tensor's padding. Values that are strings may hold any bytes.
+ */
 struct gguf *gguf_open(const char *path);
+
+/* The same of a file that lies in memory, which must stay there until gguf_free. `name` is for reasons. */
+struct gguf *gguf_open_memory(const void *data, size_t size, const char *name);
 void gguf_free(struct gguf *g);
 
 const struct gguf_key *gguf_find(const struct gguf *g, const char *key);

@@ -13,7 +13,21 @@
 #include "base/hash.h"
 #include "model/gguf.h"
 
+/* Keys of a shard (mai-shard(5)). All begin with SHARD_PREFIX, and no other keys do. */
+#define SHARD_PREFIX "mai."
+#define SHARD_KEY_VERSION SHARD_PREFIX "version"           /* u32: SHARD_VERSION */
+#define SHARD_KEY_MODEL_ID SHARD_PREFIX "model_id"         /* string, 64 hexadecimal digits */
+#define SHARD_KEY_VOCAB_ID SHARD_PREFIX "vocab_id"         /* the same; absent where the model has no vocabulary */
+#define SHARD_KEY_LAYER_FIRST SHARD_PREFIX "layer_first"   /* u32: layers [first, last) */
+#define SHARD_KEY_LAYER_LAST SHARD_PREFIX "layer_last"
+#define SHARD_KEY_LAYERS SHARD_PREFIX "layers"             /* u32: of the whole model */
+#define SHARD_KEY_VOCAB_SIZE SHARD_PREFIX "vocab_size"     /* u32, 0 where it isn't known */
+#define SHARD_KEY_ALIGNMENT SHARD_PREFIX "alignment"       /* u32: the model's own general.alignment, 0: it had none */
+#define SHARD_KEY_TENSOR_COUNT SHARD_PREFIX "tensor_count" /* u32: of the whole model */
+#define SHARD_KEY_TENSOR_INDEX SHARD_PREFIX "tensor_index" /* array of u32: the place in the model of each tensor here */
+
 enum {
+	SHARD_VERSION = 1,
 	MODEL_MAX_LAYERS = 512,
 	MODEL_MAX_DIM = 1 << 20,
 	MODEL_MAX_HEADS = 1 << 12,
@@ -21,39 +35,63 @@ enum {
 	MODEL_MAX_VOCAB = 1 << 22,
 };
 
-enum rope_scaling { ROPE_NONE, ROPE_LINEAR, ROPE_YARN };
+enum rope_scaling { ROPE_NONE, ROPE_LINEAR, ROPE_YARN, ROPE_OTHER };
 
-/* Hyper-parameters, checked against the limits above and against each other. */
+/*
+ * Hyper-parameters, each within the limits above. What a file doesn't say, or says for each layer apart, is 0; whether they
+ * make a model that can be computed is the business of model_check_llama.
+ */
 struct hparams {
 	char arch[32]; /* general.architecture */
 	uint32_t n_layers, dim, n_heads, n_kv_heads, head_dim, ffn, n_vocab, context;
 	uint32_t rope_dim;
 	double rope_theta, rms_eps;
 	enum rope_scaling rope_scaling;
-	double rope_factor;            /* linear, yarn: how many times longer */
+	double rope_factor;             /* linear, yarn: how many times longer; 1 when there is no scaling */
 	uint32_t rope_original_context; /* yarn, and what follows too; llama.cpp's defaults where a key is absent */
+	/* ext_factor is 1 for yarn, else 0. cos and sin are multiplied by attn_factor (1), and for yarn by 1 + 0.1 ln(factor)
+	 * where factor > 1. beta_fast and beta_slow (32, 1): the turns over the original context above and below which a
+	 * frequency is left alone and is scaled fully. */
 	double yarn_ext_factor, yarn_attn_factor, yarn_beta_fast, yarn_beta_slow;
 };
 
 /* A tensor, looked up by name in whichever file holds it. */
 struct model {
-	struct gguf **files;
+	struct gguf **files; /* in order of layers */
 	uint32_t n_files;
 	struct hparams hp;
 	uint32_t layer_first, layer_last; /* layers [first, last) are here */
-	bool has_embedding, has_head;     /* first shard; last shard */
+	bool has_embedding, has_head;     /* layer_first is 0: the first shard; layer_last is n_layers: the last */
 	struct hash stated_model_id, stated_vocab_id; /* as the shards state them; none for a whole GGUF */
 };
 
-/* Opens one file or several shards, which must be of one model and follow one another. NULL with a reason. */
+/*
+ * Opens one file, or several shards, which must be of one model and make one range of layers (in whatever order they are
+ * named). Any architecture and any tensor type will do; a program that computes calls model_check_llama next.
+ * NULL with a reason.
+ */
 struct model *model_open(const char *const *paths, uint32_t n);
 void model_free(struct model *m);
 
-/* NULL when there is none. */
+/* NULL when there is none. Where several files hold one of that name, it is the first one's. */
 const struct gguf_tensor *model_tensor(const struct model *m, const char *name);
+
+/* The matrix of the output head: output.weight, or token_embd.weight of the last file when the model is tied (an interleaved
+ * last shard has it interleaved, while model_tensor gives the plain one of the first). NULL without head. */
+const struct gguf_tensor *model_output(const struct model *m);
+
+/*
+ * 0 when this is a model, or a range of layers of one, of the llama architecture as mai computes it: sound hyper-parameters,
+ * every tensor that the layers, the embedding and the head need, with its shape and a type of f32, f16, bf16, q8_0 (norms and
+ * rope_freqs f32), and no tensor besides (experts, biases). -1 with a reason.
+ */
+int model_check_llama(const struct model *m);
 
 /* The file with the tokenizer keys (the last shard or the first), or NULL. */
 const struct gguf *model_vocab_file(const struct model *m);
+
+/* The layer N of a name "blk.N.REST", or -1. */
+int64_t model_layer(struct gguf_string name);
 
 /* Fills *hp from a file's metadata. 0 or -1. An architecture other than those mai computes is not an error here. */
 int hparams_read(struct hparams *hp, const struct gguf *g);

@@ -1,7 +1,8 @@
 /*
  * tile.h: weight matrices as the kernels want them: 16 rows interleaved.
  *
- * A matrix of `rows` (outputs) by `cols` (inputs) is cut into tiles of 16 rows; a missing row in the last tile is zeros.
+ * A matrix of `rows` (outputs) by `cols` (inputs) is cut into tiles of 16 rows; a missing row in the last tile is zeros
+ * (of q8_0: scales of zero, quants of zero, so bytes of 128).
  * Within a tile, in ascending order of k (the column):
  *   f32, f16   for each k: the 16 rows' elements
  *   bf16       for each pair of k: for each of the 16 rows its two elements (an odd last k is paired with zero)
@@ -31,6 +32,11 @@ void tile_pack(void *to, const void *from, uint32_t plain_type, uint64_t rows, u
 
 /* The other way: rows of the tiles [first, last). What tile_pack gave comes back byte for byte. */
 void tile_unpack(void *to, const void *from, uint32_t plain_type, uint64_t rows, uint64_t cols, uint64_t first, uint64_t last);
+
+/* The same to a buffer that begins with the first row of tile `first`: for a matrix that is not held whole. (tile_pack needs
+ * no such form: 16 n rows are a matrix of their own.) */
+void tile_unpack_part(void *to, const void *from, uint32_t plain_type, uint64_t rows, uint64_t cols, uint64_t first,
+    uint64_t last);
 
 /* One row as f32 (`cols` elements), from a tiled or a plain matrix of these types. */
 void tile_row(float *to, const void *from, uint32_t type, uint64_t rows, uint64_t cols, uint64_t row);

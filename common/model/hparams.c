@@ -1,0 +1,205 @@
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "model/model.h"
+
+/* The key ARCH.suffix of a file. */
+struct field {
+	const struct gguf *g;
+	char key[128];
+};
+
+static const char *
+named(struct field *f, const struct hparams *hp, const char *suffix)
+{
+	snprintf(f->key, sizeof f->key, "%s.%s", hp->arch, suffix);
+	return f->key;
+}
+
+/* The element of an array whose elements are all equal; false for others. A scalar is an array of one. */
+static bool
+same_element(const struct gguf_key *k, uint64_t *v)
+{
+	uint64_t width = k->n ? k->size / k->n : 0;
+
+	if (k->n == 0 || (k->item != GGUF_U32 && k->item != GGUF_I32))
+		return false;
+	for (uint64_t i = 1; i < k->n; i++)
+		if (memcmp(k->data, k->data + i * width, width) != 0)
+			return false;
+	uint32_t first;
+	memcpy(&first, k->data, sizeof first);
+	*v = first;
+	return k->item == GGUF_U32 || (int32_t)first >= 0;
+}
+
+/* A count of at most `max`; absent, or given for each layer apart: left as it was. */
+static int
+count(const struct gguf *g, const struct hparams *hp, const char *suffix, uint64_t max, uint32_t *to)
+{
+	struct field f = { .g = g };
+	const struct gguf_key *k = gguf_find(g, named(&f, hp, suffix));
+	uint64_t v;
+
+	if (!k)
+		return 0;
+	if (k->kind == GGUF_ARRAY) {
+		if (!same_element(k, &v))
+			return 0;
+	} else if (gguf_get_u64(g, f.key, &v) < 0) {
+		return -1;
+	}
+	if (v > max)
+		return err_set(ERR_DATA, "%s: the key %s is %" PRIu64 ", at most %" PRIu64 " is allowed", g->path, f.key, v, max);
+	*to = (uint32_t)v;
+	return 0;
+}
+
+/* A finite number; absent: left as it was. */
+static int
+number(const struct gguf *g, const struct hparams *hp, const char *suffix, double *to)
+{
+	struct field f = { .g = g };
+	double v;
+	int rc = gguf_get_f64(g, named(&f, hp, suffix), &v);
+
+	if (rc <= 0)
+		return rc;
+	if (!(v > -1e30 && v < 1e30))
+		return err_set(ERR_DATA, "%s: the key %s is %g", g->path, f.key, v);
+	*to = v;
+	return 0;
+}
+
+static int
+read_arch(struct hparams *hp, const struct gguf *g)
+{
+	struct gguf_string s;
+	int rc = gguf_get_string(g, "general.architecture", &s);
+
+	if (rc < 0)
+		return -1;
+	if (rc == 0)
+		return err_set(ERR_DATA, "%s: no key general.architecture", g->path);
+	if (s.len == 0 || s.len >= sizeof hp->arch)
+		return err_set(ERR_DATA, "%s: general.architecture has %" PRIu64 " bytes", g->path, s.len);
+	for (uint64_t i = 0; i < s.len; i++)
+		if (s.data[i] <= ' ' || s.data[i] > '~')
+			return err_set(ERR_DATA, "%s: general.architecture is not a word", g->path);
+	memcpy(hp->arch, s.data, s.len);
+	return 0;
+}
+
+/* As ARCH.block_count says; a file without it (an adapter, an encoder of images) has those its tensors name. */
+static int
+read_layers(struct hparams *hp, const struct gguf *g)
+{
+	struct field f = { .g = g };
+	int64_t most = -1;
+
+	if (gguf_find(g, named(&f, hp, "block_count"))) {
+		if (count(g, hp, "block_count", MODEL_MAX_LAYERS, &hp->n_layers) < 0)
+			return -1;
+		return hp->n_layers ? 0 : err_set(ERR_DATA, "%s: the key %s is 0, or no number", g->path, f.key);
+	}
+	for (uint64_t i = 0; i < g->n_tensors; i++) {
+		int64_t layer = model_layer(g->tensors[i].name);
+		most = layer > most ? layer : most;
+	}
+	if (most >= MODEL_MAX_LAYERS)
+		return err_set(ERR_DATA, "%s: a tensor of layer %" PRId64 ", at most %d layers are allowed", g->path, most,
+		    MODEL_MAX_LAYERS);
+	hp->n_layers = (uint32_t)(most + 1);
+	return 0;
+}
+
+/* Rows of the embedding or of the head if they are here, else what a shard states, else the number of tokens. */
+static int
+read_vocab_size(struct hparams *hp, const struct gguf *g)
+{
+	const struct gguf_tensor *t = gguf_tensor(g, "token_embd.weight");
+	const struct gguf_key *tokens = NULL;
+	uint64_t v = 0;
+
+	if (!t)
+		t = gguf_tensor(g, "output.weight");
+	if (t && t->n_dims == 2) {
+		v = t->ne[1];
+	} else if (gguf_get_u64(g, SHARD_KEY_VOCAB_SIZE, &v) < 0 ||
+	    (v == 0 && gguf_get_array(g, "tokenizer.ggml.tokens", GGUF_STRING, &tokens) < 0)) {
+		return -1;
+	}
+	if (tokens)
+		v = tokens->n;
+	if (v == 0)
+		return count(g, hp, "vocab_size", MODEL_MAX_VOCAB, &hp->n_vocab);
+	if (v > MODEL_MAX_VOCAB)
+		return err_set(ERR_DATA, "%s: a vocabulary of %" PRIu64 ", at most %d is allowed", g->path, v, MODEL_MAX_VOCAB);
+	hp->n_vocab = (uint32_t)v;
+	return 0;
+}
+
+static int
+read_rope(struct hparams *hp, const struct gguf *g)
+{
+	struct field f = { .g = g };
+	struct gguf_string type = { "linear", 6 };
+
+	hp->rope_dim = hp->head_dim;
+	hp->rope_theta = 10000;
+	hp->yarn_attn_factor = 1;
+	hp->yarn_beta_fast = 32;
+	hp->yarn_beta_slow = 1;
+	hp->rope_original_context = hp->context;
+	if (count(g, hp, "rope.dimension_count", MODEL_MAX_DIM, &hp->rope_dim) < 0 ||
+	    number(g, hp, "rope.freq_base", &hp->rope_theta) < 0 ||
+	    number(g, hp, "rope.scale_linear", &hp->rope_factor) < 0 || /* the old name of the next */
+	    number(g, hp, "rope.scaling.factor", &hp->rope_factor) < 0 ||
+	    number(g, hp, "rope.scaling.attn_factor", &hp->yarn_attn_factor) < 0 ||
+	    number(g, hp, "rope.scaling.yarn_beta_fast", &hp->yarn_beta_fast) < 0 ||
+	    number(g, hp, "rope.scaling.yarn_beta_slow", &hp->yarn_beta_slow) < 0 ||
+	    count(g, hp, "rope.scaling.original_context_length", MODEL_MAX_CONTEXT, &hp->rope_original_context) < 0 ||
+	    gguf_get_string(g, named(&f, hp, "rope.scaling.type"), &type) < 0)
+		return -1;
+	if (hp->rope_factor == 0)
+		hp->rope_factor = 1;
+	hp->yarn_ext_factor = gguf_string_is(type, "yarn");
+	if (gguf_string_is(type, "yarn"))
+		hp->rope_scaling = ROPE_YARN;
+	else if (gguf_string_is(type, "none") || (gguf_string_is(type, "linear") && hp->rope_factor == 1))
+		hp->rope_scaling = ROPE_NONE;
+	else
+		hp->rope_scaling = gguf_string_is(type, "linear") ? ROPE_LINEAR : ROPE_OTHER;
+	if (hp->rope_scaling == ROPE_NONE)
+		hp->rope_factor = 1;
+	return 0;
+}
+
+int
+hparams_read(struct hparams *hp, const struct gguf *g)
+{
+	uint32_t value_dim;
+
+	*hp = (struct hparams){ 0 };
+	if (read_arch(hp, g) < 0 || read_layers(hp, g) < 0 || read_vocab_size(hp, g) < 0 ||
+	    count(g, hp, "embedding_length", MODEL_MAX_DIM, &hp->dim) < 0 ||
+	    count(g, hp, "attention.head_count", MODEL_MAX_HEADS, &hp->n_heads) < 0)
+		return -1;
+	hp->n_kv_heads = hp->n_heads;
+	if (hp->n_heads)
+		hp->head_dim = hp->dim / hp->n_heads;
+	if (count(g, hp, "attention.head_count_kv", MODEL_MAX_HEADS, &hp->n_kv_heads) < 0 ||
+	    count(g, hp, "attention.key_length", MODEL_MAX_DIM, &hp->head_dim) < 0 ||
+	    count(g, hp, "feed_forward_length", MODEL_MAX_DIM, &hp->ffn) < 0 ||
+	    count(g, hp, "context_length", MODEL_MAX_CONTEXT, &hp->context) < 0 ||
+	    number(g, hp, "attention.layer_norm_rms_epsilon", &hp->rms_eps) < 0)
+		return -1;
+	value_dim = hp->head_dim;
+	if (count(g, hp, "attention.value_length", MODEL_MAX_DIM, &value_dim) < 0)
+		return -1;
+	if (value_dim != hp->head_dim) /* heads of two sizes: nothing here computes them */
+		hp->head_dim = 0;
+	return read_rope(hp, g);
+}

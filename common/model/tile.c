@@ -1,0 +1,311 @@
+#include "model/tile.h"
+
+#include <string.h>
+
+#include "base/half.h"
+#include "base/mem.h"
+#include "model/types.h"
+
+/* Q8_0: a block is an f16 scale and 32 signed quants. In a tile 16 of them are 512 bytes of quants, 32 of scales. */
+enum {
+	BLOCK = 32, PLAIN_BLOCK = 34, GROUP = 4,
+	TILE_QUANTS = TILE_ROWS * BLOCK, TILE_SCALES = TILE_ROWS * 2,
+	BIAS = 0x80, /* adding 128 to a signed byte flips its highest bit */
+};
+
+bool
+tile_supports(uint32_t plain_type)
+{
+	return plain_type == TYPE_F32 || plain_type == TYPE_F16 || plain_type == TYPE_BF16 || plain_type == TYPE_Q8_0;
+}
+
+/* Bytes of one tile, quants and scales together. */
+static bool
+tile_bytes(uint32_t plain_type, uint64_t cols, uint64_t *bytes)
+{
+	switch (plain_type) {
+	case TYPE_F32:
+		return mem_mul(cols, TILE_ROWS * 4, bytes);
+	case TYPE_F16:
+		return mem_mul(cols, TILE_ROWS * 2, bytes);
+	case TYPE_BF16:
+		return mem_mul(cols / 2 + cols % 2, TILE_ROWS * 4, bytes);
+	case TYPE_Q8_0:
+		return cols % BLOCK == 0 && mem_mul(cols / BLOCK, TILE_QUANTS + TILE_SCALES, bytes);
+	}
+	return false;
+}
+
+bool
+tile_size(uint32_t plain_type, uint64_t rows, uint64_t cols, uint64_t *bytes)
+{
+	uint64_t one;
+
+	return tile_bytes(plain_type, cols, &one) && mem_mul(rows / TILE_ROWS + (rows % TILE_ROWS != 0), one, bytes);
+}
+
+static uint64_t
+tiles_of(uint64_t rows)
+{
+	return (rows + TILE_ROWS - 1) / TILE_ROWS;
+}
+
+/* Rows of tile `t` that exist. */
+static uint64_t
+rows_in(uint64_t rows, uint64_t t)
+{
+	uint64_t left = rows - t * TILE_ROWS;
+
+	return left < TILE_ROWS ? left : TILE_ROWS;
+}
+
+/*
+ * Units of `size` bytes: unit u of row r moves between (r * n + u) and (u * 16 + r). An f32 or f16 element is a unit,
+ * and so is a pair of bf16. The constant sizes of the callers let the compiler turn memcpy into a move.
+ */
+static inline void
+pack_units(uint8_t *to, const uint8_t *from, size_t size, uint64_t row_bytes, uint64_t n, uint64_t rows)
+{
+	for (uint64_t u = 0; u < n; u++, to += TILE_ROWS * size) {
+		for (uint64_t r = 0; r < rows; r++)
+			memcpy(to + r * size, from + r * row_bytes + u * size, size);
+		memset(to + rows * size, 0, (TILE_ROWS - rows) * size);
+	}
+}
+
+static inline void
+unpack_units(uint8_t *to, const uint8_t *from, size_t size, uint64_t row_bytes, uint64_t n, uint64_t rows)
+{
+	for (uint64_t u = 0; u < n; u++, from += TILE_ROWS * size)
+		for (uint64_t r = 0; r < rows; r++)
+			memcpy(to + r * row_bytes + u * size, from + r * size, size);
+}
+
+static void
+pack_bf16(uint8_t *to, const uint8_t *from, uint64_t cols, uint64_t rows)
+{
+	pack_units(to, from, 4, cols * 2, cols / 2, rows);
+	if (cols % 2 == 0)
+		return;
+	to += cols / 2 * TILE_ROWS * 4;
+	memset(to, 0, TILE_ROWS * 4);
+	for (uint64_t r = 0; r < rows; r++)
+		memcpy(to + r * 4, from + r * cols * 2 + (cols - 1) * 2, 2);
+}
+
+static void
+unpack_bf16(uint8_t *to, const uint8_t *from, uint64_t cols, uint64_t rows)
+{
+	unpack_units(to, from, 4, cols * 2, cols / 2, rows);
+	if (cols % 2 == 0)
+		return;
+	from += cols / 2 * TILE_ROWS * 4;
+	for (uint64_t r = 0; r < rows; r++)
+		memcpy(to + r * cols * 2 + (cols - 1) * 2, from + r * 4, 2);
+}
+
+/* A block's quants, with the bias added or taken away: the same operation. */
+static inline uint32_t
+flip(uint32_t quants)
+{
+	return quants ^ 0x80808080u;
+}
+
+static void
+pack_q8_0(uint8_t *quants, uint8_t *scales, const uint8_t *from, uint64_t blocks, uint64_t rows)
+{
+	memset(scales, 0, blocks * TILE_SCALES);
+	for (uint64_t b = 0; b < blocks; b++) {
+		uint8_t *q = quants + b * TILE_QUANTS;
+		if (rows < TILE_ROWS)
+			memset(q, BIAS, TILE_QUANTS);
+		for (uint64_t r = 0; r < rows; r++) {
+			const uint8_t *block = from + (r * blocks + b) * PLAIN_BLOCK;
+			memcpy(scales + b * TILE_SCALES + r * 2, block, 2);
+			for (size_t g = 0; g < BLOCK / GROUP; g++) {
+				uint32_t v;
+				memcpy(&v, block + 2 + g * GROUP, GROUP);
+				v = flip(v);
+				memcpy(q + (g * TILE_ROWS + r) * GROUP, &v, GROUP);
+			}
+		}
+	}
+}
+
+static void
+unpack_q8_0(uint8_t *to, const uint8_t *quants, const uint8_t *scales, uint64_t blocks, uint64_t rows)
+{
+	for (uint64_t b = 0; b < blocks; b++) {
+		const uint8_t *q = quants + b * TILE_QUANTS;
+		for (uint64_t r = 0; r < rows; r++) {
+			uint8_t *block = to + (r * blocks + b) * PLAIN_BLOCK;
+			memcpy(block, scales + b * TILE_SCALES + r * 2, 2);
+			for (size_t g = 0; g < BLOCK / GROUP; g++) {
+				uint32_t v;
+				memcpy(&v, q + (g * TILE_ROWS + r) * GROUP, GROUP);
+				v = flip(v);
+				memcpy(block + 2 + g * GROUP, &v, GROUP);
+			}
+		}
+	}
+}
+
+static uint64_t
+plain_row_bytes(uint32_t plain_type, uint64_t cols)
+{
+	return plain_type == TYPE_F32 ? cols * 4 : plain_type == TYPE_Q8_0 ? cols / BLOCK * PLAIN_BLOCK : cols * 2;
+}
+
+/* Tile t of the matrix `to`, of rows that begin at `from`. */
+static void
+pack_tile(uint8_t *to, const uint8_t *from, uint32_t plain_type, uint64_t rows, uint64_t cols, uint64_t t)
+{
+	uint64_t n = rows_in(rows, t), at = t * TILE_ROWS, blocks = cols / BLOCK;
+
+	switch (plain_type) {
+	case TYPE_F32:
+		pack_units(to + at * cols * 4, from, 4, cols * 4, cols, n);
+		break;
+	case TYPE_F16:
+		pack_units(to + at * cols * 2, from, 2, cols * 2, cols, n);
+		break;
+	case TYPE_BF16:
+		pack_bf16(to + at * (cols + cols % 2) * 2, from, cols, n);
+		break;
+	case TYPE_Q8_0:
+		pack_q8_0(to + t * blocks * TILE_QUANTS,
+		    to + tiles_of(rows) * blocks * TILE_QUANTS + t * blocks * TILE_SCALES, from, blocks, n);
+		break;
+	}
+}
+
+/* The rows of tile t of the matrix `from`, to where `to` points. */
+static void
+unpack_tile(uint8_t *to, const uint8_t *from, uint32_t plain_type, uint64_t rows, uint64_t cols, uint64_t t)
+{
+	uint64_t n = rows_in(rows, t), at = t * TILE_ROWS, blocks = cols / BLOCK;
+
+	switch (plain_type) {
+	case TYPE_F32:
+		unpack_units(to, from + at * cols * 4, 4, cols * 4, cols, n);
+		break;
+	case TYPE_F16:
+		unpack_units(to, from + at * cols * 2, 2, cols * 2, cols, n);
+		break;
+	case TYPE_BF16:
+		unpack_bf16(to, from + at * (cols + cols % 2) * 2, cols, n);
+		break;
+	case TYPE_Q8_0:
+		unpack_q8_0(to, from + t * blocks * TILE_QUANTS,
+		    from + tiles_of(rows) * blocks * TILE_QUANTS + t * blocks * TILE_SCALES, blocks, n);
+		break;
+	}
+}
+
+void
+tile_pack(void *to, const void *from, uint32_t plain_type, uint64_t rows, uint64_t cols, uint64_t first, uint64_t last)
+{
+	uint64_t row = plain_row_bytes(plain_type, cols);
+
+	for (uint64_t t = first; t < last; t++)
+		pack_tile(to, (const uint8_t *)from + t * TILE_ROWS * row, plain_type, rows, cols, t);
+}
+
+void
+tile_unpack_part(void *to, const void *from, uint32_t plain_type, uint64_t rows, uint64_t cols, uint64_t first,
+    uint64_t last)
+{
+	uint64_t row = plain_row_bytes(plain_type, cols);
+
+	for (uint64_t t = first; t < last; t++)
+		unpack_tile((uint8_t *)to + (t - first) * TILE_ROWS * row, from, plain_type, rows, cols, t);
+}
+
+void
+tile_unpack(void *to, const void *from, uint32_t plain_type, uint64_t rows, uint64_t cols, uint64_t first, uint64_t last)
+{
+	uint8_t *at = (uint8_t *)to + first * TILE_ROWS * plain_row_bytes(plain_type, cols);
+
+	tile_unpack_part(at, from, plain_type, rows, cols, first, last);
+}
+
+static float
+f16_at(const uint8_t *p)
+{
+	uint16_t h;
+
+	memcpy(&h, p, 2);
+	return f32_from_f16(h);
+}
+
+static float
+bf16_at(const uint8_t *p)
+{
+	uint16_t h;
+
+	memcpy(&h, p, 2);
+	return f32_from_bf16(h);
+}
+
+static void
+plain_row(float *to, const uint8_t *from, uint32_t type, uint64_t cols, uint64_t row)
+{
+	switch (type) {
+	case TYPE_F32:
+		memcpy(to, from + row * cols * 4, cols * 4);
+		break;
+	case TYPE_F16:
+		for (uint64_t k = 0; k < cols; k++)
+			to[k] = f16_at(from + (row * cols + k) * 2);
+		break;
+	case TYPE_BF16:
+		for (uint64_t k = 0; k < cols; k++)
+			to[k] = bf16_at(from + (row * cols + k) * 2);
+		break;
+	case TYPE_Q8_0:
+		from += row * (cols / BLOCK) * PLAIN_BLOCK;
+		for (uint64_t k = 0; k < cols; k++) {
+			const uint8_t *block = from + k / BLOCK * PLAIN_BLOCK;
+			to[k] = f16_at(block) * (float)(int8_t)block[2 + k % BLOCK];
+		}
+		break;
+	}
+}
+
+void
+tile_row(float *to, const void *from, uint32_t type, uint64_t rows, uint64_t cols, uint64_t row)
+{
+	const uint8_t *tile = from;
+	uint64_t t = row / TILE_ROWS, r = row % TILE_ROWS;
+
+	switch (type) {
+	case TYPE_X16 + TYPE_F32:
+		tile += t * TILE_ROWS * cols * 4;
+		for (uint64_t k = 0; k < cols; k++)
+			memcpy(&to[k], tile + (k * TILE_ROWS + r) * 4, 4);
+		break;
+	case TYPE_X16 + TYPE_F16:
+		tile += t * TILE_ROWS * cols * 2;
+		for (uint64_t k = 0; k < cols; k++)
+			to[k] = f16_at(tile + (k * TILE_ROWS + r) * 2);
+		break;
+	case TYPE_X16 + TYPE_BF16:
+		tile += t * TILE_ROWS * (cols + cols % 2) * 2;
+		for (uint64_t k = 0; k < cols; k++)
+			to[k] = bf16_at(tile + (k / 2 * TILE_ROWS + r) * 4 + k % 2 * 2);
+		break;
+	case TYPE_X16 + TYPE_Q8_0: {
+		uint64_t blocks = cols / BLOCK;
+		const uint8_t *quants = tile + t * blocks * TILE_QUANTS;
+		const uint8_t *scales = tile + tiles_of(rows) * blocks * TILE_QUANTS + t * blocks * TILE_SCALES;
+		for (uint64_t k = 0; k < cols; k++) {
+			uint64_t b = k / BLOCK, i = k % BLOCK;
+			uint8_t q = quants[b * TILE_QUANTS + (i / GROUP * TILE_ROWS + r) * GROUP + i % GROUP];
+			to[k] = f16_at(scales + b * TILE_SCALES + r * 2) * (float)(int8_t)(q ^ BIAS);
+		}
+		break;
+	}
+	default:
+		plain_row(to, from, type, cols, row);
+	}
+}

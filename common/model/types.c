@@ -1,0 +1,83 @@
+#include "model/types.h"
+
+#include <stddef.h>
+
+#include "base/mem.h"
+#include "model/tile.h"
+
+/* GGML's numbers. 4, 5, 31 to 33 and 36 to 38 were removed by GGML and stay empty. */
+static const struct type_info plain[TYPE_COUNT] = {
+	[TYPE_F32] = { "F32", 1, 4 },
+	[TYPE_F16] = { "F16", 1, 2 },
+	[2] = { "Q4_0", 32, 18 },
+	[3] = { "Q4_1", 32, 20 },
+	[6] = { "Q5_0", 32, 22 },
+	[7] = { "Q5_1", 32, 24 },
+	[TYPE_Q8_0] = { "Q8_0", 32, 34 },
+	[9] = { "Q8_1", 32, 36 },
+	[10] = { "Q2_K", 256, 84 },
+	[11] = { "Q3_K", 256, 110 },
+	[12] = { "Q4_K", 256, 144 },
+	[13] = { "Q5_K", 256, 176 },
+	[14] = { "Q6_K", 256, 210 },
+	[15] = { "Q8_K", 256, 292 },
+	[16] = { "IQ2_XXS", 256, 66 },
+	[17] = { "IQ2_XS", 256, 74 },
+	[18] = { "IQ3_XXS", 256, 98 },
+	[19] = { "IQ1_S", 256, 50 },
+	[20] = { "IQ4_NL", 32, 18 },
+	[21] = { "IQ3_S", 256, 110 },
+	[22] = { "IQ2_S", 256, 82 },
+	[23] = { "IQ4_XS", 256, 136 },
+	[24] = { "I8", 1, 1 },
+	[25] = { "I16", 1, 2 },
+	[26] = { "I32", 1, 4 },
+	[27] = { "I64", 1, 8 },
+	[28] = { "F64", 1, 8 },
+	[29] = { "IQ1_M", 256, 56 },
+	[TYPE_BF16] = { "BF16", 1, 2 },
+	[34] = { "TQ1_0", 256, 54 },
+	[35] = { "TQ2_0", 256, 66 },
+	[39] = { "MXFP4", 32, 17 },
+	[40] = { "NVFP4", 64, 36 },
+	[41] = { "Q1_0", 128, 18 },
+	[42] = { "Q2_0", 64, 18 },
+};
+
+static const struct type_info f32_x16 = { "F32_X16", 1, 4 };
+static const struct type_info f16_x16 = { "F16_X16", 1, 2 };
+static const struct type_info bf16_x16 = { "BF16_X16", 1, 2 };
+static const struct type_info q8_0_x16 = { "Q8_0_X16", 32, 34 };
+
+const struct type_info *
+type_info(uint32_t type)
+{
+	switch (type) {
+	case TYPE_X16 + TYPE_F32:
+		return &f32_x16;
+	case TYPE_X16 + TYPE_F16:
+		return &f16_x16;
+	case TYPE_X16 + TYPE_BF16:
+		return &bf16_x16;
+	case TYPE_X16 + TYPE_Q8_0:
+		return &q8_0_x16;
+	}
+	return type < TYPE_COUNT && plain[type].name ? &plain[type] : NULL;
+}
+
+bool
+type_size(uint32_t type, uint32_t n_dims, const uint64_t *ne, uint64_t *bytes)
+{
+	const struct type_info *info = type_info(type);
+	uint64_t n;
+
+	if (!info || n_dims == 0 || ne[0] % info->block != 0)
+		return false;
+	if (type_is_tiled(type))
+		return n_dims == 2 && tile_size(type - TYPE_X16, ne[1], ne[0], bytes) && *bytes <= INT64_MAX;
+	n = ne[0];
+	for (uint32_t i = 1; i < n_dims; i++)
+		if (!mem_mul(n, ne[i], &n) || n > INT64_MAX)
+			return false;
+	return mem_mul(n / info->block, info->block_bytes, bytes) && *bytes <= INT64_MAX;
+}
