@@ -23,7 +23,7 @@ enum {
 	STREAM_FRAME_SIZE = 64,         /* of a frame before its payload */
 	STREAM_ALIGN = 64,
 	STREAM_PROFILE_SIZE = 128,      /* text, NUL-padded */
-	STREAM_MAX_ROWS = 1 << 16,      /* in a frame */
+	STREAM_MAX_ROWS = 512,          /* in a frame: bounds the logits that a stage must hold */
 	STREAM_MAX_WIDTH = 1 << 24,     /* elements in a row */
 	STREAM_MAX_SEQUENCES = 1 << 16, /* open at once; a sequence id may be any uint32_t */
 	STREAM_MAX_STOPS = 64,          /* stop texts of a sequence */
@@ -70,7 +70,7 @@ enum frame_type {
 };
 
 enum close_reason {
-	CLOSE_STOP = 1,    /* end of generation, or a stop text */
+	CLOSE_STOP = 1,    /* complete: end of generation, a stop text, or all of a text was sent */
 	CLOSE_LENGTH = 2,  /* as many tokens as were wanted */
 	CLOSE_CONTEXT = 3, /* the context is full */
 	CLOSE_MEMORY = 4,  /* no KV memory: may be tried again */
