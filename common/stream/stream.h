@@ -5,7 +5,8 @@
  * at a multiple of 64 bytes, so a frame in a mapped file is used where it lies. One frame carries rows of many
  * sequences, or one control message. Byte order is little-endian, here and on all hosts mai runs on.
  *
- * struct stream_header and struct frame are the unpacked forms; stream_encode_* packs, stream_reader unpacks.
+ * struct stream_header and struct frame are the unpacked forms; stream_encode_* packs, stream_reader unpacks. Packing
+ * writes only the fields that the type of frame has; both refuse what is beyond the limits below.
  */
 #ifndef MAI_STREAM_STREAM_H
 #define MAI_STREAM_STREAM_H
@@ -28,6 +29,10 @@ enum {
 	STREAM_MAX_SEQUENCES = 1 << 16, /* open at once; a sequence id may be any uint32_t */
 	STREAM_MAX_STOPS = 64,          /* stop texts of a sequence */
 	STREAM_MAX_TEXT = 1 << 12,      /* bytes of one stop text, or of the text of an error */
+	STREAM_MAX_LAYER = 1 << 16,     /* next layer */
+	STREAM_MAX_HOPS = 1 << 12,
+	STREAM_MAX_RATIO = 1000,        /* a compressed payload grows at most so many times */
+	STREAM_MAX_SAMPLING = 1000000,  /* temperature and repeat penalty; top_p and min_p are 0 to 1 */
 };
 #define STREAM_MAX_PAYLOAD ((uint64_t)1 << 30)
 
@@ -47,6 +52,7 @@ enum stream_dtype {
 	STREAM_Q8_0 = 8, /* blocks of 32: an f16 scale and 32 int8 */
 	STREAM_BF16 = 30,
 };
+enum { STREAM_Q8_BLOCK = 32, STREAM_Q8_BYTES = 2 + STREAM_Q8_BLOCK };
 
 struct stream_header {
 	enum stream_kind kind;
@@ -77,7 +83,16 @@ enum close_reason {
 	CLOSE_REFUSED = 5, /* too many sequences, or what is asked for can't be given: may be tried again */
 	CLOSE_ERROR = 6,   /* a bad row (token, position), or a result that is not finite */
 };
-const char *close_reason_name(enum close_reason r); /* "stop", "length" ...; NULL for an unknown number */
+
+/* "tokens", "f32", "rows", "stop" ...; NULL for an unknown number. The others find a name: false when it is none. */
+const char *stream_kind_name(enum stream_kind k);
+const char *stream_dtype_name(enum stream_dtype d);
+const char *frame_type_name(enum frame_type t);
+const char *close_reason_name(enum close_reason r);
+bool stream_kind_named(const char *name, enum stream_kind *k);
+bool stream_dtype_named(const char *name, enum stream_dtype *d);
+bool frame_type_named(const char *name, enum frame_type *t);
+bool close_reason_named(const char *name, enum close_reason *r);
 
 enum row_flag {
 	ROW_WANTED = 1, /* an output is wanted for this row */
@@ -104,7 +119,7 @@ enum open_output {
 struct sampling {
 	float temperature; /* 0: greedy */
 	float top_p, min_p;
-	float repeat_penalty;  /* 1: none */
+	float repeat_penalty;  /* 1: none; 0 as well */
 	uint32_t top_k;        /* 0: all */
 	uint32_t repeat_last;  /* how many tokens back the penalty looks */
 	uint64_t seed;
@@ -162,7 +177,8 @@ int stream_write(int fd, const struct frame *f, bool compress, const char *name)
 
 /*
  * Reads a descriptor, or a regular file through a map. Memory is bounded by one frame. What a call gives points into
- * the reader and holds until the next call on it.
+ * the reader and holds until the next call on it. Where the descriptor can seek, stream_reader_free leaves it behind
+ * what was consumed.
  */
 struct stream_reader;
 struct stream_reader *stream_reader_new(int fd, const char *name); /* NULL: no memory. fd stays the caller's */
@@ -178,7 +194,8 @@ int stream_read(struct stream_reader *r, struct frame *f);
 /*
  * For a descriptor in a poll loop: stream_fill does one read(2) (1; 0 at the end of the input; -1 error; EAGAIN gives
  * 1), and the others take what is there without reading: 1; 0 more bytes are needed; -1 error. stream_take gives
- * FRAME_END as a frame, and FRAME_ERROR too; after FRAME_END the next thing to take is a header.
+ * FRAME_END as a frame, and FRAME_ERROR too; after FRAME_END the next thing to take is a header. When the input has
+ * ended in the middle of a stream they give -1, as stream_cut does; between streams stream_take_header gives 0.
  */
 int stream_fill(struct stream_reader *r);
 int stream_take_header(struct stream_reader *r, struct stream_header *h);
