@@ -37,8 +37,7 @@ export PWD := $(CURDIR)# compilers write it into the debug information; with a s
 # -fno-math-errno, -fno-trapping-math: sqrt is an instruction and lanes may be selected; neither changes a result.
 std := -std=c17 -D_GNU_SOURCE -Icommon -DMAI_VERSION='"$(VERSION)"' \
 	-ffp-contract=off -fno-math-errno -fno-trapping-math -ffile-prefix-map=$(CURDIR)=.
-warn := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla \
-	$(if $(WERROR),-Werror)
+warn := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla
 hard := -fPIE -fstack-protector-strong
 link := -pie -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed
 opt := -O2 -g
@@ -109,7 +108,8 @@ endif
 
 # ---- compiling and linking ----
 
-say = $(if $(V),,@echo '  $1 $@';)
+silent := $(findstring s,$(firstword -$(MAKEFLAGS)))
+say = $(if $(V),,@$(if $(silent),,echo '  $1 $@';))
 ar := $(CROSS)ar
 
 # A kernel set is compiled for its own instructions; which one runs is decided at start (compute/cpu.h).
@@ -122,7 +122,7 @@ $(O)/common/compute/kernel_%.o: opt += $(if $(DEBUG)$(COVERAGE),,-O3)
 
 $(O)/%.o: %.c $(O)/flags Makefile
 	@mkdir -p $(@D)
-	$(call say,cc  )$(cc) $(all_cflags) $(isa) -MMD -MP -c -o $@ $<
+	$(call say,cc  )$(cc) $(all_cflags) $(if $(WERROR),-Werror) $(isa) -MMD -MP -c -o $@ $<
 
 $(O)/libmai.a: $(lib_obj) $(O)/sources.list
 	@rm -f $@
@@ -149,10 +149,11 @@ $(emulated): $(O)/emulated/%: $(O)/%
 # ---- tests: each program's results (TAP) go to a file, scripts/tap adds them up ----
 
 unit_taps := $(unit_src:tests/unit/%.c=$(O)/tap/unit-%.tap)
-bats_taps := $(bats_src:tests/tools/%.bats=$(O)/tap/tools-%.tap)
 fuzz_taps := $(fuzz_src:tests/fuzz/%.c=$(O)/tap/fuzz-%.tap)
+# BATS= names the tests of the tools to run. How mai is built is a matter of the plain build only.
+BATS = $(filter-out $(if $(SAN)$(COVERAGE)$(CROSS),build install),$(bats_src:tests/tools/%.bats=%))
+bats_taps = $(BATS:%=$(O)/tap/tools-%.tap)
 tools_here := $(abspath $(if $(CROSS),$(O)/emulated,$(O)))
-summary = scripts/tap sum $^
 
 # A sanitizer's report is a failure wherever it comes up, also in a process whose status nobody looks at: reports are
 # written to files, and that there are none is a result of its own. 99 is no status of a tool.
@@ -166,19 +167,24 @@ export MAI_SAN := $(SAN)
 $(unit_taps) $(bats_taps): | $(O)/reports.new
 $(O)/reports.new: FORCE
 	@rm -rf $(reports) && mkdir -p $(reports)
-summary = scripts/tap reports $(O)/tap/reports.tap $(reports); scripts/tap sum $^ $(O)/tap/reports.tap
+report_tap := $(O)/tap/reports.tap
+$(report_tap): $(unit_taps) $(bats_taps) FORCE
+	@scripts/tap reports $@ $(reports)
 endif
 
-test: $(unit_taps)
-	@$(summary)
+.PHONY: test-taps check-taps
+test-taps: $(unit_taps) $(report_tap)
+check-taps: $(unit_taps) $(bats_taps) $(report_tap)
 
-check: $(unit_taps) $(bats_taps)
-	@$(summary)
+test: test-taps
+	@scripts/tap sum $(unit_taps) $(report_tap)
+check: check-taps
+	@scripts/tap sum $(unit_taps) $(bats_taps) $(report_tap)
 
 $(unit_taps): $(O)/tap/unit-%.tap: $(O)/tests/unit/% all FORCE
 	@scripts/tap run $@ $(emulator) $<
 
-$(bats_taps): $(O)/tap/tools-%.tap: tests/tools/%.bats all benches FORCE
+$(bats_src:tests/tools/%.bats=$(O)/tap/tools-%.tap): $(O)/tap/tools-%.tap: tests/tools/%.bats all benches FORCE
 	@MAI_BUILD=$(tools_here) scripts/tap run $@ bats -F tap $<
 
 # Every executable file in tests/bench is a measurement; BENCH= names those to run.
@@ -194,11 +200,11 @@ FUZZ_RUNS = 20000
 fuzz_limit = -max_total_time=$(FUZZ_SECONDS)
 
 fuzz fuzz-smoke:
-	+@$(MAKE) --no-print-directory O=$(O)/fuzz CC=clang SAN=address,undefined FUZZER=1 $@-run
-fuzz-smoke-run: fuzz_limit = -runs=$(FUZZ_RUNS) -max_total_time=20 -seed=1
-.PHONY: fuzz-run fuzz-smoke-run
-fuzz-run fuzz-smoke-run: $(fuzz_taps)
-	@scripts/tap sum $^
+	+@$(MAKE) --no-print-directory O=$(O)/fuzz CC=clang SAN=address,undefined FUZZER=1 $@-taps
+	@scripts/tap sum $(fuzz_taps:$(O)/%=$(O)/fuzz/%)
+.PHONY: fuzz-taps fuzz-smoke-taps
+fuzz-smoke-taps: fuzz_limit = -runs=$(FUZZ_RUNS) -max_total_time=20 -seed=1
+fuzz-taps fuzz-smoke-taps: $(fuzz_taps)
 
 $(fuzz_taps): $(O)/tap/fuzz-%.tap: $(O)/tests/fuzz/% FORCE
 	@mkdir -p $(O)/corpus/$* $(O)/found
