@@ -39,6 +39,8 @@ buf_addc(struct buf *b, uint8_t c)
 int
 buf_zero(struct buf *b, size_t n)
 {
+	if (n == 0)
+		return 0;
 	if (buf_reserve(b, n) < 0)
 		return -1;
 	memset(b->data + b->len, 0, n);
