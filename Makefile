@@ -36,7 +36,7 @@ export PWD := $(CURDIR)# compilers write it into the debug information; with a s
 # -ffp-contract=off: a multiply and an add are fused only where the source says so (mai-arithmetic(7)).
 # -fno-math-errno, -fno-trapping-math: sqrt is an instruction and lanes may be selected; neither changes a result.
 std := -std=c17 -D_GNU_SOURCE -Icommon -DMAI_VERSION='"$(VERSION)"' \
-	-ffp-contract=off -fno-math-errno -fno-trapping-math -ffile-prefix-map=$(CURDIR)=.
+	-ffp-contract=off -fno-math-errno -fno-trapping-math '-ffile-prefix-map=$(CURDIR)=.'
 warn := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla
 hard := -fPIE -fstack-protector-strong
 link := -pie -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed
@@ -185,7 +185,7 @@ $(unit_taps): $(O)/tap/unit-%.tap: $(O)/tests/unit/% all FORCE
 	@scripts/tap run $@ $(emulator) $<
 
 $(bats_src:tests/tools/%.bats=$(O)/tap/tools-%.tap): $(O)/tap/tools-%.tap: tests/tools/%.bats all benches FORCE
-	@MAI_BUILD=$(tools_here) scripts/tap run $@ bats -F tap $<
+	@MAI_BUILD='$(tools_here)' scripts/tap run $@ bats -F tap $<
 
 # Every executable file in tests/bench is a measurement; BENCH= names those to run.
 BENCH = $(notdir $(shell find tests/bench -maxdepth 1 -type f -perm -u+x | sort))

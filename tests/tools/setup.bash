@@ -10,3 +10,22 @@ M=$SHARED/models/stories260K.gguf
 need_shared() {
 	[ -e "$SHARED/$1" ] || skip "needs $1 of the shared data"
 }
+
+# The names of all tools.
+tools() {
+	local f
+	for f in "$top"/tools/mai-*.c; do
+		[ ! -e "$f" ] || basename "$f" .c
+	done
+}
+
+# The verbs of a tool (mai-shard split), as its usage names them.
+verbs() {
+	"$top/scripts/completions" table "$1" | cut -f 1 | grep -vx -e - | uniq
+}
+
+# Fails the test with a text.
+fail() {
+	printf '%s\n' "$@" >&2
+	return 1
+}
