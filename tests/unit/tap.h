@@ -8,13 +8,22 @@
 
 static int tap_count, tap_failed;
 
+/* A line at a time, so that a program that dies or forks has said what it knew, once. */
+static inline int
+tap_next(void)
+{
+	if (tap_count == 0)
+		setvbuf(stdout, NULL, _IOLBF, 0);
+	return ++tap_count;
+}
+
 /* One check; the text says what holds. Returns `good`. */
 static inline bool __attribute__((format(printf, 2, 3)))
 tap_ok(bool good, const char *fmt, ...)
 {
 	va_list ap;
 
-	printf("%sok %d - ", good ? "" : "not ", ++tap_count);
+	printf("%sok %d - ", good ? "" : "not ", tap_next());
 	va_start(ap, fmt);
 	vprintf(fmt, ap);
 	va_end(ap);
@@ -26,7 +35,7 @@ tap_ok(bool good, const char *fmt, ...)
 static inline void
 tap_skip(const char *what, const char *why)
 {
-	printf("ok %d - %s # SKIP %s\n", ++tap_count, what, why);
+	printf("ok %d - %s # SKIP %s\n", tap_next(), what, why);
 }
 
 /* The last thing main returns. */
