@@ -11,6 +11,12 @@ need_shared() {
 	[ -e "$SHARED/$1" ] || skip "needs $1 of the shared data"
 }
 
+# Skips the test unless the tools are built for aarch64 too; $AARCH64 is a folder for PATH where they run under qemu.
+need_aarch64() {
+	AARCH64=$top/build/aarch64/emulated
+	[ -x "$AARCH64/mai-run" ] || skip "needs make CROSS=aarch64-linux-gnu- O=build/aarch64"
+}
+
 # The names of all tools.
 tools() {
 	local f
