@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "stream/stream.h"
@@ -73,12 +74,10 @@ sample_stream(struct buf *to, bool compress)
 static inline int
 sample_file(const void *data, size_t n)
 {
-	char path[] = "/tmp/mai-test.XXXXXX";
-	int fd = mkstemp(path);
+	int fd = memfd_create("mai-test", MFD_CLOEXEC);
 
 	if (fd < 0)
 		return -1;
-	unlink(path);
 	if (write(fd, data, n) != (ssize_t)n || lseek(fd, 0, SEEK_SET) != 0) {
 		close(fd);
 		return -1;
