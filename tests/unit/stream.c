@@ -1,4 +1,8 @@
-/* Round trips of all frames: through a map, a pipe, a socket in pieces, compressed or not. */
+/*
+ * Round trips of all frames: through a map, a pipe, a socket in pieces, compressed or not.
+ *
+ *	stream DIR	writes the seeds of tests/fuzz/frame.c to DIR instead
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -338,9 +342,58 @@ several(void)
 	buf_free(&b);
 }
 
-int
-main(void)
+static void
+write_seed(const char *dir, const char *name, const struct buf *b)
 {
+	char path[4096];
+
+	snprintf(path, sizeof path, "%s/%s", dir, name);
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0666);
+	if (fd < 0 || write(fd, b->data, b->len) != (ssize_t)b->len || close(fd) != 0)
+		abort();
+}
+
+static void
+write_seeds(const char *dir)
+{
+	static const struct stream_header other[] = {
+		{ .kind = STREAM_TOKENS },
+		{ .kind = STREAM_LOGITS, .dtype = STREAM_F16, .width = 3, .next_layer = 5 },
+		{ .kind = STREAM_SCORES, .width = 1 },
+		{ .kind = STREAM_EMBEDDINGS, .dtype = STREAM_Q8_0, .width = 32 },
+		{ .kind = STREAM_HIDDEN, .dtype = STREAM_BF16, .width = 1 },
+	};
+	static const uint8_t data[4 * 64];
+	struct buf b = {0};
+	char name[32];
+
+	sample_stream(&b, false);
+	write_seed(dir, "all", &b);
+	b.len = 0;
+	sample_stream(&b, true);
+	sample_stream(&b, false);
+	write_seed(dir, "zstd", &b);
+	for (size_t i = 0; i < sizeof other / sizeof *other; i++) {
+		const struct stream_header *h = &other[i];
+		b.len = 0;
+		stream_encode_header(&b, h);
+		stream_encode(&b, &(struct frame){ .type = FRAME_ROWS, .n_rows = 4, .rows = sample_rows, .data = data,
+			.row_bytes = (size_t)stream_row_bytes(h->dtype, h->width) }, i % 2);
+		stream_encode(&b, &(struct frame){ .type = i == 0 ? FRAME_ERROR : FRAME_END, .text = "why",
+			.text_len = 3 }, false);
+		snprintf(name, sizeof name, "%s", stream_kind_name(h->kind));
+		write_seed(dir, name, &b);
+	}
+	buf_free(&b);
+}
+
+int
+main(int argc, char **argv)
+{
+	if (argc > 1) {
+		write_seeds(argv[1]);
+		return 0;
+	}
 	round_trips(false);
 	round_trips(true);
 	offsets();
