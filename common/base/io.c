@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -112,6 +114,86 @@ io_unmap(struct io_map *m)
 	*m = (struct io_map){0};
 }
 
+static void
+advise(const struct io_map *m, const void *data, size_t n, int advice)
+{
+	const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	uintptr_t begin = (uintptr_t)data, end = begin + n, limit = (uintptr_t)m->data + m->size;
+
+	begin &= ~(page - 1);
+	if (end > limit)
+		end = limit;
+	if (end > begin)
+		madvise((void *)begin, end - begin, advice); /* a hint: what becomes of it does not matter */
+}
+
+void
+io_wanted(const struct io_map *m, const void *data, size_t n)
+{
+	advise(m, data, n, MADV_WILLNEED);
+}
+
+void
+io_done(const struct io_map *m, const void *data, size_t n)
+{
+	/* The pages stay in the cache of files; this process only no longer counts them as its own. */
+	advise(m, data, n, MADV_DONTNEED);
+}
+
+/* Names of temporaries, for the signal handler. One more than fit is not removed by it, which is no harm to others. */
+static char *_Atomic temporaries[1024];
+
+enum { TEMPORARIES = sizeof temporaries / sizeof *temporaries };
+
+static void
+remember(char *name)
+{
+	char *none;
+
+	for (int i = 0; i < TEMPORARIES; i++) {
+		none = NULL;
+		if (atomic_compare_exchange_strong(&temporaries[i], &none, name))
+			return;
+	}
+}
+
+static void
+forget(char *name)
+{
+	char *same;
+
+	for (int i = 0; i < TEMPORARIES; i++) {
+		same = name;
+		if (atomic_compare_exchange_strong(&temporaries[i], &same, NULL))
+			return;
+	}
+}
+
+/* Calls only what a handler may: unlink, signal, raise. */
+static void
+clean(int sig)
+{
+	for (int i = 0; i < TEMPORARIES; i++) {
+		const char *name = atomic_load(&temporaries[i]);
+		if (name)
+			unlink(name);
+	}
+	signal(sig, SIG_DFL);
+	raise(sig);
+}
+
+void
+io_out_clean_on_signals(void)
+{
+	static const int ends[] = { SIGINT, SIGTERM, SIGHUP };
+	struct sigaction now, cleaning = { .sa_handler = clean };
+
+	sigemptyset(&cleaning.sa_mask);
+	for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+		if (sigaction(ends[i], NULL, &now) == 0 && now.sa_handler == SIG_DFL)
+			sigaction(ends[i], &cleaning, NULL);
+}
+
 int
 io_out_open(struct io_out *o, const char *path)
 {
@@ -128,6 +210,7 @@ io_out_open(struct io_out *o, const char *path)
 	if (!o->path || !o->temporary)
 		goto fail;
 	snprintf(o->temporary, n, "%s.XXXXXX", path);
+	remember(o->temporary); /* before it exists: a signal may come at any time */
 	fd = mkostemp(o->temporary, O_CLOEXEC);
 	if (fd < 0) {
 		err_sys("%s", path);
@@ -176,6 +259,8 @@ io_out_abort(struct io_out *o)
 		fclose(o->file);
 	if (o->temporary && o->temporary[0])
 		unlink(o->temporary);
+	if (o->temporary)
+		forget(o->temporary);
 	free(o->path);
 	free(o->temporary);
 	*o = (struct io_out){0};

@@ -33,6 +33,10 @@ int io_map(struct io_map *m, const char *path);
 int io_map_fd(struct io_map *m, int fd, const char *name); /* -1 without a reason set when fd is no regular file */
 void io_unmap(struct io_map *m);
 
+/* Hints for a walk through a map that may be larger than memory: these bytes are wanted soon; are done with. */
+void io_wanted(const struct io_map *m, const void *data, size_t n);
+void io_done(const struct io_map *m, const void *data, size_t n);
+
 /*
  * A file that appears whole or not at all: written to a temporary beside its place and renamed on commit.
  * "-" is stdout, written directly. io_out_abort after a commit, or on a zeroed struct, does nothing.
@@ -44,5 +48,9 @@ struct io_out {
 int io_out_open(struct io_out *o, const char *path);
 int io_out_commit(struct io_out *o);
 void io_out_abort(struct io_out *o);
+
+/* From now on INT, TERM and HUP (where they are not ignored) remove the temporaries that are open before they end the
+ * process as ever. For tools that don't handle these signals themselves. */
+void io_out_clean_on_signals(void);
 
 #endif

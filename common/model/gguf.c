@@ -12,25 +12,24 @@ gguf_string_is(struct gguf_string s, const char *text)
 	return s.len == n && memcmp(s.data, text, n) == 0;
 }
 
-/* memcmp's order of a name and a text: the order in which the reader sorted them. */
-static int
-compare(struct gguf_string s, const char *text)
+int
+gguf_string_compare(struct gguf_string a, struct gguf_string b)
 {
-	size_t n = strlen(text);
-	int c = memcmp(s.data, text, s.len < n ? s.len : n);
+	int c = memcmp(a.data, b.data, a.len < b.len ? a.len : b.len);
 
-	return c ? c : (s.len > n) - (s.len < n);
+	return c ? c : (a.len > b.len) - (a.len < b.len);
 }
 
 const struct gguf_key *
 gguf_find(const struct gguf *g, const char *key)
 {
+	struct gguf_string wanted = { key, strlen(key) };
 	uint64_t low = 0, high = g->n_keys;
 
 	while (low < high) {
 		uint64_t mid = low + (high - low) / 2;
 		const struct gguf_key *k = &g->keys[g->key_order[mid]];
-		int c = compare(k->name, key);
+		int c = gguf_string_compare(k->name, wanted);
 		if (c == 0)
 			return k;
 		if (c < 0)
@@ -42,14 +41,14 @@ gguf_find(const struct gguf *g, const char *key)
 }
 
 const struct gguf_tensor *
-gguf_tensor(const struct gguf *g, const char *name)
+gguf_tensor_named(const struct gguf *g, struct gguf_string name)
 {
 	uint64_t low = 0, high = g->n_tensors;
 
 	while (low < high) {
 		uint64_t mid = low + (high - low) / 2;
 		const struct gguf_tensor *t = &g->tensors[g->tensor_order[mid]];
-		int c = compare(t->name, name);
+		int c = gguf_string_compare(t->name, name);
 		if (c == 0)
 			return t;
 		if (c < 0)
@@ -58,6 +57,12 @@ gguf_tensor(const struct gguf *g, const char *name)
 			high = mid;
 	}
 	return NULL;
+}
+
+const struct gguf_tensor *
+gguf_tensor(const struct gguf *g, const char *name)
+{
+	return gguf_tensor_named(g, (struct gguf_string){ name, strlen(name) });
 }
 
 static int

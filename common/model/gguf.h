@@ -55,6 +55,12 @@ struct gguf_tensor {
 	const uint8_t *data;
 };
 
+/* Which file it was, as it was when it was opened: all 0 for one in memory. Times in nanoseconds. */
+struct gguf_stamp {
+	uint64_t device, inode, size;
+	int64_t modified, changed;
+};
+
 struct gguf {
 	char *path;
 	struct io_map map;
@@ -65,6 +71,8 @@ struct gguf {
 	uint64_t n_keys;
 	struct gguf_tensor *tensors;
 	uint64_t n_tensors;
+
+	struct gguf_stamp stamp;
 
 	/* private: the indices of keys and tensors in order of names; is the map not ours to unmap */
 	uint32_t *key_order, *tensor_order;
@@ -84,8 +92,12 @@ struct gguf *gguf_open(const char *path);
 struct gguf *gguf_open_memory(const void *data, size_t size, const char *name);
 void gguf_free(struct gguf *g);
 
+/* Is the file at the path still the one that was opened, as it was then? */
+bool gguf_unchanged(const struct gguf *g);
+
 const struct gguf_key *gguf_find(const struct gguf *g, const char *key);
 const struct gguf_tensor *gguf_tensor(const struct gguf *g, const char *name);
+const struct gguf_tensor *gguf_tensor_named(const struct gguf *g, struct gguf_string name);
 
 /*
  * Typed look-ups: 1 and *out set; 0 when the key is absent (*out untouched); -1 when it has another type or a value
@@ -103,6 +115,9 @@ int gguf_get_array(const struct gguf *g, const char *key, enum gguf_kind kind, c
 struct gguf_string gguf_next_string(const struct gguf_key *array, uint64_t *at);
 
 bool gguf_string_is(struct gguf_string s, const char *text);
+
+/* The order of bytes, of two that begin alike the shorter one first: <0, 0, >0. */
+int gguf_string_compare(struct gguf_string a, struct gguf_string b);
 
 /* ---- writing ---- */
 
@@ -127,5 +142,6 @@ typedef int gguf_fill(void *arg, FILE *to, const char *name);
 int gguf_put_tensor_fill(struct gguf_writer *w, const char *name, uint32_t type, uint32_t n_dims, const uint64_t *ne,
     uint64_t size, gguf_fill *fill, void *arg);
 int gguf_write(const struct gguf_writer *w, const char *path);
+int gguf_write_file(const struct gguf_writer *w, FILE *to, const char *name); /* the same, to a file that is open */
 
 #endif

@@ -1,6 +1,9 @@
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "base/mem.h"
@@ -246,19 +249,11 @@ place_tensors(const struct cursor *c, struct gguf *g)
 /* ---- order of names ---- */
 
 static int
-compare(struct gguf_string a, struct gguf_string b)
-{
-	int c = memcmp(a.data, b.data, a.len < b.len ? a.len : b.len);
-
-	return c ? c : (a.len > b.len) - (a.len < b.len);
-}
-
-static int
 compare_keys(const void *a, const void *b, void *keys)
 {
 	const struct gguf_key *k = keys;
 
-	return compare(k[*(const uint32_t *)a].name, k[*(const uint32_t *)b].name);
+	return gguf_string_compare(k[*(const uint32_t *)a].name, k[*(const uint32_t *)b].name);
 }
 
 static int
@@ -266,7 +261,7 @@ compare_tensors(const void *a, const void *b, void *tensors)
 {
 	const struct gguf_tensor *t = tensors;
 
-	return compare(t[*(const uint32_t *)a].name, t[*(const uint32_t *)b].name);
+	return gguf_string_compare(t[*(const uint32_t *)a].name, t[*(const uint32_t *)b].name);
 }
 
 static uint32_t *
@@ -384,20 +379,69 @@ gguf_open_memory(const void *data, size_t size, const char *name)
 	return g;
 }
 
+static int64_t
+nanoseconds(struct timespec t)
+{
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static struct gguf_stamp
+stamp_of(const struct stat *st)
+{
+	return (struct gguf_stamp){ st->st_dev, st->st_ino, (uint64_t)st->st_size, nanoseconds(st->st_mtim),
+		nanoseconds(st->st_ctim) };
+}
+
+/* Maps a regular file and says which one it was. */
+static int
+map_file(struct io_map *m, struct gguf_stamp *stamp, const char *path)
+{
+	struct stat st = { 0 };
+	int rc, fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* a FIFO is refused, not waited for */
+
+	if (fd < 0)
+		return err_sys("%s", path);
+	if (fstat(fd, &st) != 0)
+		rc = err_sys("%s", path);
+	else if (!S_ISREG(st.st_mode))
+		rc = err_set(ERR_DATA, "%s: not a regular file", path);
+	else
+		rc = io_map_fd(m, fd, path);
+	*stamp = stamp_of(&st);
+	close(fd);
+	return rc;
+}
+
 struct gguf *
 gguf_open(const char *path)
 {
+	struct gguf_stamp stamp;
 	struct io_map map;
 	struct gguf *g;
 
-	if (io_map(&map, path) < 0)
+	if (map_file(&map, &stamp, path) < 0)
 		return NULL;
 	g = gguf_open_memory(map.data, map.size, path);
-	if (!g)
+	if (!g) {
 		io_unmap(&map);
-	else
-		g->borrowed = false;
+		return NULL;
+	}
+	g->borrowed = false;
+	g->stamp = stamp;
 	return g;
+}
+
+bool
+gguf_unchanged(const struct gguf *g)
+{
+	struct gguf_stamp now;
+	struct stat st;
+
+	if (stat(g->path, &st) != 0)
+		return false;
+	now = stamp_of(&st);
+	return now.device == g->stamp.device && now.inode == g->stamp.inode && now.size == g->stamp.size &&
+	    now.modified == g->stamp.modified && now.changed == g->stamp.changed;
 }
 
 void

@@ -230,26 +230,38 @@ write_tensor(FILE *to, const struct put *t, uint64_t alignment, const char *path
 }
 
 int
-gguf_write(const struct gguf_writer *w, const char *path)
+gguf_write_file(const struct gguf_writer *w, FILE *to, const char *name)
 {
 	struct buf header = { 0 };
-	struct io_out out = { 0 };
 	int rc = -1;
 
 	if (w->alignment == 0 || w->alignment > GGUF_MAX_ALIGNMENT || (w->alignment & (w->alignment - 1)) != 0)
-		return err_set(ERR_DATA, "%s: general.alignment is %" PRIu64, path, w->alignment);
-	if (pack_header(&header, w) < 0 || io_out_open(&out, path) < 0)
+		return err_set(ERR_DATA, "%s: general.alignment is %" PRIu64, name, w->alignment);
+	if (pack_header(&header, w) < 0)
 		goto done;
-	if (fwrite(header.data, 1, header.len, out.file) != header.len) {
-		err_sys("%s", path);
+	if (fwrite(header.data, 1, header.len, to) != header.len) {
+		err_sys("%s", name);
 		goto done;
 	}
 	for (size_t i = 0; i < w->n_tensors; i++)
-		if (write_tensor(out.file, &w->tensors[i], w->alignment, path) < 0)
+		if (write_tensor(to, &w->tensors[i], w->alignment, name) < 0)
 			goto done;
-	rc = io_out_commit(&out);
+	rc = 0;
 done:
-	io_out_abort(&out);
 	buf_free(&header);
 	return rc;
+}
+
+int
+gguf_write(const struct gguf_writer *w, const char *path)
+{
+	struct io_out out = { 0 };
+
+	if (io_out_open(&out, path) < 0)
+		return -1;
+	if (gguf_write_file(w, out.file, path) < 0) {
+		io_out_abort(&out);
+		return -1;
+	}
+	return io_out_commit(&out);
 }

@@ -89,6 +89,9 @@ read_arch(struct hparams *hp, const struct gguf *g)
 		if (s.data[i] <= ' ' || s.data[i] > '~')
 			return err_set(ERR_DATA, "%s: general.architecture is not a word", g->path);
 	memcpy(hp->arch, s.data, s.len);
+	/* Its keys would be mixed up with those of all models, or of shards. */
+	if (strcmp(hp->arch, "general") == 0 || strcmp(hp->arch, "tokenizer") == 0 || strcmp(hp->arch, "mai") == 0)
+		return err_set(ERR_DATA, "%s: general.architecture is %s", g->path, hp->arch);
 	return 0;
 }
 

@@ -1,8 +1,11 @@
 #include "model/model.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "base/mem.h"
@@ -163,13 +166,10 @@ static int
 check_twins(const struct part *a, const struct part *b)
 {
 	for (uint64_t i = 0; i < b->g->n_tensors; i++) {
-		const struct gguf_tensor *t = &b->g->tensors[i], *twin;
-		char name[GGUF_MAX_NAME];
-		memcpy(name, t->name.data, t->name.len);
-		name[t->name.len] = '\0';
-		twin = gguf_tensor(a->g, name);
+		const struct gguf_tensor *t = &b->g->tensors[i], *twin = gguf_tensor_named(a->g, t->name);
 		if (twin && memcmp(twin->ne, t->ne, sizeof t->ne) != 0)
-			return err_set(ERR_DATA, "%s: tensor %s has another shape than in %s", b->g->path, name, a->g->path);
+			return err_set(ERR_DATA, "%s: tensor %.*s has another shape than in %s", b->g->path,
+			    (int)t->name.len, t->name.data, a->g->path);
 	}
 	return 0;
 }
@@ -207,8 +207,8 @@ assemble(struct part *p, uint32_t n)
 	return m;
 }
 
-struct model *
-model_open(const char *const *paths, uint32_t n)
+static struct model *
+open_files(const char *const *paths, uint32_t n)
 {
 	struct model *m = NULL;
 	struct part *parts;
@@ -231,6 +231,62 @@ done:
 		gguf_free(parts[i].g);
 	free(parts);
 	return m;
+}
+
+/* ---- a manifest ---- */
+
+/* Does the file begin as JSON does? Whatever can't be read is no manifest, and refused as what else it is. */
+static bool
+is_manifest(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	struct stat st;
+	char begin[64];
+	ssize_t n = 0;
+
+	if (fd < 0)
+		return false;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+		n = read(fd, begin, sizeof begin);
+	close(fd);
+	for (ssize_t i = 0; i < n; i++)
+		if (!strchr(" \t\r\n", begin[i]))
+			return begin[i] == '{';
+	return false;
+}
+
+/* Are the shards those that the manifest states? */
+static int
+check_manifest(const struct model *m, const struct manifest *mf, const char *path)
+{
+	if (!hash_equal(&m->stated_model_id, &mf->model_id) || !hash_equal(&m->stated_vocab_id, &mf->vocab_id))
+		return err_set(ERR_DATA, "%s: its identities are not those of %s", path, m->files[0]->path);
+	if (m->layer_first != 0 || m->layer_last != m->hp.n_layers || m->hp.n_layers != mf->last[mf->n - 1])
+		return err_set(ERR_DATA, "%s: its layers are not those of its shards", path);
+	return 0;
+}
+
+static struct model *
+open_manifest(const char *path)
+{
+	struct manifest mf;
+	struct model *m;
+
+	if (manifest_read(&mf, path) < 0)
+		return NULL;
+	m = open_files((const char *const *)mf.paths, mf.n);
+	if (m && check_manifest(m, &mf, path) < 0) {
+		model_free(m);
+		m = NULL;
+	}
+	manifest_free(&mf);
+	return m;
+}
+
+struct model *
+model_open(const char *const *paths, uint32_t n)
+{
+	return n == 1 && is_manifest(paths[0]) ? open_manifest(paths[0]) : open_files(paths, n);
 }
 
 void

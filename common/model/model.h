@@ -63,11 +63,15 @@ struct model {
 	uint32_t layer_first, layer_last; /* layers [first, last) are here */
 	bool has_embedding, has_head;     /* layer_first is 0: the first shard; layer_last is n_layers: the last */
 	struct hash stated_model_id, stated_vocab_id; /* as the shards state them; none for a whole GGUF */
+
+	/* May be set after model_open: told how far long work is, in bytes. */
+	void (*progress)(void *arg, const char *what, uint64_t done, uint64_t total);
+	void *progress_arg;
 };
 
 /*
  * Opens one file, or several shards, which must be of one model and make one range of layers (in whatever order they are
- * named). Any architecture and any tensor type will do; a program that computes calls model_check_llama next.
+ * named), or the shards of a manifest. Any architecture and any tensor type will do; a program that computes calls model_check_llama next.
  * NULL with a reason.
  */
 struct model *model_open(const char *const *paths, uint32_t n);
@@ -102,29 +106,41 @@ int hparams_read(struct hparams *hp, const struct gguf *g);
  * $XDG_CACHE_HOME/mai/ids; for shards it is the one they state. The vocabulary id hashes the tokenizer keys.
  */
 int model_id(const struct model *m, struct hash *id);
+bool model_id_known(const struct model *m, struct hash *id); /* stated or cached: nothing is hashed; else false */
 int model_vocab_id(const struct model *m, struct hash *id); /* none where there is no vocabulary */
 
 /* ---- shards ---- */
 
+/* Layers [first, last) of each shard, which follow one another. The functions that make one want a model all of whose
+ * layers are here. 0 or -1. */
 struct split_plan {
 	uint32_t n;
-	uint32_t first[MODEL_MAX_LAYERS], last[MODEL_MAX_LAYERS]; /* layers [first, last) of each shard */
+	uint32_t first[MODEL_MAX_LAYERS], last[MODEL_MAX_LAYERS];
 };
 int split_even(struct split_plan *p, const struct model *m, uint32_t n);          /* -n: by bytes, each at least a layer */
 int split_list(struct split_plan *p, const struct model *m, const char *ranges);  /* -l 0-7,8-15 */
 int split_size(struct split_plan *p, const struct model *m, uint64_t bytes);      /* -b: as few as fit */
 
-/* Writes DIR/0.gguf ... and DIR/manifest.json, making DIR. `stock`: plain tensor types. */
+/* Writes DIR/0.gguf ... and DIR/manifest.json, making DIR. `stock`: plain tensor types. The files appear when all of them are
+ * whole, the manifest last. */
 int shard_split(const struct model *m, const struct split_plan *p, const char *dir, bool stock);
 
-/* Writes the stock GGUF whose shards `m` holds, all of them. "-" is not taken: the file is renamed into place. */
+/* Writes the stock GGUF whose shards `m` holds, all of them. Refused when what comes out has not the model id that the
+ * shards state. "-" is not taken: the file is renamed into place. */
 int shard_join(const struct model *m, const char *out);
 
-/* Reads a manifest and checks it against its files. Gives their paths (beside the manifest), freed with
- * manifest_free. */
+/*
+ * Reads a manifest and checks it against its files: each is there, in the folder of the manifest, with the size it
+ * states. (model_open opens one like any file, and checks its layers and identities too.) Freed with manifest_free.
+ */
+#define MANIFEST_NAME "manifest.json"
+enum { MANIFEST_VERSION = 1, MANIFEST_MAX_SIZE = 1 << 20 };
 struct manifest {
 	char **paths;
 	uint32_t n;
+	struct hash model_id, vocab_id;
+	uint32_t first[MODEL_MAX_LAYERS], last[MODEL_MAX_LAYERS];
+	struct hash sha256[MODEL_MAX_LAYERS]; /* of each file; not checked here */
 };
 int manifest_read(struct manifest *mf, const char *path);
 void manifest_free(struct manifest *mf);

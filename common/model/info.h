@@ -1,0 +1,16 @@
+/* info.h: what there is to say about a model, for people and for programs. The members are specified in mai-shard(1). */
+#ifndef MAI_MODEL_INFO_H
+#define MAI_MODEL_INFO_H
+
+#include <jansson.h>
+
+#include "model/model.h"
+
+/*
+ * A JSON object; NULL with a reason. The model id is null where it is neither stated nor cached, unless `ids`, which
+ * hashes the model. "obstacle" is why mai-run can't compute it (model_check_llama), null when it can. Freed with
+ * json_decref.
+ */
+json_t *model_info(const struct model *m, bool ids);
+
+#endif

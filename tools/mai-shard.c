@@ -1,0 +1,277 @@
+/* mai-shard: models to shards and back. mai-shard(1) */
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/io.h"
+#include "base/msg.h"
+#include "base/opt.h"
+#include "model/info.h"
+#include "model/model.h"
+
+static const struct opt no_opts[] = { { 0 } };
+static const struct opt_tool top = { "mai-shard", "info|split|join [OPTION...] FILE...\n"
+	"mai-shard info [--json] [--ids] MODEL\n"
+	"mai-shard split (-n N | -l RANGES | -b SIZE) [--stock] -o DIR MODEL\n"
+	"mai-shard join -o OUT MANIFEST|SHARD...", "cuts models into shards, and puts them together again", no_opts };
+
+static void
+show_progress(void *arg, const char *what, uint64_t done, uint64_t total)
+{
+	(void)arg;
+	msg_progress(what, done, total, "");
+}
+
+static struct model *
+open_model(char **paths, int n)
+{
+	struct model *m = model_open((const char *const *)paths, (uint32_t)n);
+
+	if (m)
+		m->progress = show_progress;
+	return m;
+}
+
+/* ---- info ---- */
+
+static struct {
+	bool json, ids;
+} info;
+static const struct opt info_opts[] = {
+	{ 0, "json", NULL, OPT_FLAG, &info.json, 0, 0, "print a JSON object" },
+	{ 0, "ids", NULL, OPT_FLAG, &info.ids, 0, 0, "compute the model id where it isn't known: reads all weights" },
+	{ 0 },
+};
+static const struct opt_tool info_tool = { "mai-shard info", "[--json] [--ids] MODEL|SHARD...", "says what a model is",
+	info_opts };
+
+static uint64_t
+number(const json_t *o, const char *key)
+{
+	return (uint64_t)json_integer_value(json_object_get(o, key));
+}
+
+/* A text for a terminal: control characters are not let through. */
+static void
+print_text(const char *label, const json_t *text)
+{
+	const char *s = json_string_value(text);
+
+	printf("%-14s", label);
+	for (; s && *s; s++)
+		putchar((unsigned char)*s < 0x20 || *s == 0x7f ? '?' : *s);
+	puts(s ? "" : "-");
+}
+
+static void
+print_size(const char *label, uint64_t v)
+{
+	printf("%-14s", label);
+	if (v)
+		printf("%" PRIu64 "\n", v);
+	else
+		puts("-");
+}
+
+static void
+print_layers(const json_t *o)
+{
+	uint64_t first = number(o, "layer_first"), last = number(o, "layer_last");
+
+	printf("%-14s%" PRIu64, "layers", number(o, "layers"));
+	if (last - first != number(o, "layers"))
+		printf(", of which %" PRIu64 " to %" PRIu64 " are here%s%s", first, last - 1,
+		    json_is_true(json_object_get(o, "embedding")) ? ", and the embedding" : "",
+		    json_is_true(json_object_get(o, "head")) ? ", and the head" : "");
+	putchar('\n');
+}
+
+static void
+print_types(const json_t *o)
+{
+	const json_t *type;
+	size_t i;
+
+	printf("%-14s%" PRIu64 " with %" PRIu64 " weights\n", "tensors", number(o, "tensors"), number(o, "weights"));
+	json_array_foreach(json_object_get(o, "types"), i, type) {
+		printf("  %-12s%" PRIu64 " tensors, %" PRIu64 " weights, %" PRIu64 " bytes\n",
+		    json_string_value(json_object_get(type, "type")), number(type, "tensors"), number(type, "weights"),
+		    number(type, "bytes"));
+	}
+}
+
+static void
+print_tokenizer(const json_t *t)
+{
+	if (json_is_null(t)) {
+		print_text("tokenizer", t);
+		return;
+	}
+	print_text("tokenizer", json_object_get(t, "model"));
+	if (json_is_string(json_object_get(t, "pre")))
+		print_text("  pre", json_object_get(t, "pre"));
+	print_size("  tokens", number(t, "tokens"));
+}
+
+static void
+print_info(const json_t *o)
+{
+	const json_t *rope = json_object_get(o, "rope");
+
+	print_text("architecture", json_object_get(o, "architecture"));
+	print_text("name", json_object_get(o, "name"));
+	printf("%-14s%" PRIu64 ", %" PRIu64 " bytes\n", "files", number(o, "files"), number(o, "bytes"));
+	print_layers(o);
+	print_size("dim", number(o, "dim"));
+	printf("%-14s%" PRIu64 ", %" PRIu64 " for keys and values, of %" PRIu64 "\n", "heads", number(o, "heads"),
+	    number(o, "kv_heads"), number(o, "head_dim"));
+	print_size("ffn", number(o, "ffn"));
+	print_size("context", number(o, "context"));
+	printf("%-14s%" PRIu64 " of a head, base %g", "rope", number(rope, "dim"),
+	    json_real_value(json_object_get(rope, "theta")));
+	if (json_real_value(json_object_get(rope, "factor")) != 1)
+		printf(", %s scaling by %g", json_string_value(json_object_get(rope, "scaling")),
+		    json_real_value(json_object_get(rope, "factor")));
+	putchar('\n');
+	print_size("vocabulary", number(o, "vocab_size"));
+	print_tokenizer(json_object_get(o, "tokenizer"));
+	print_types(o);
+	print_text("model id", json_object_get(o, "model_id"));
+	print_text("vocabulary id", json_object_get(o, "vocab_id"));
+	print_text("obstacle", json_object_get(o, "obstacle"));
+}
+
+static int
+run_info(int argc, char **argv)
+{
+	int first = opt_parse(&info_tool, argc, argv);
+	struct model *m;
+	json_t *o;
+
+	if (first < 0)
+		return opt_exit_status();
+	if (first == argc)
+		return opt_usage(&info_tool, "no model is named");
+	if (!(m = open_model(argv + first, argc - first)))
+		return msg_fail();
+	o = model_info(m, info.ids);
+	model_free(m);
+	msg_progress_end();
+	if (!o)
+		return msg_fail();
+	if (!info.json)
+		print_info(o);
+	else if (json_dumpf(o, stdout, JSON_INDENT(2)) == 0)
+		putchar('\n');
+	json_decref(o);
+	return io_close_stdout() < 0 ? msg_fail() : 0;
+}
+
+/* ---- split ---- */
+
+static struct {
+	int64_t n;
+	const char *ranges;
+	uint64_t bytes;
+	const char *dir;
+	bool stock;
+} split;
+static const struct opt split_opts[] = {
+	{ 'n', "shards", "N", OPT_INT, &split.n, 1, MODEL_MAX_LAYERS, "this many shards, about equally large" },
+	{ 'l', "layers", "RANGES", OPT_STR, &split.ranges, 0, 0, "a shard for each range of layers: 0-7,8-15" },
+	{ 'b', "bytes", "SIZE", OPT_SIZE, &split.bytes, 0, 0, "as few shards as fit SIZE each: 500M, 2G" },
+	{ 'o', "output", "DIR", OPT_STR, &split.dir, 0, 0, "folder to write 0.gguf ... and manifest.json to" },
+	{ 0, "stock", NULL, OPT_FLAG, &split.stock, 0, 0, "plain tensor types, which other programs open" },
+	{ 0 },
+};
+static const struct opt_tool split_tool = { "mai-shard split", "(-n N | -l RANGES | -b SIZE) [--stock] -o DIR MODEL",
+	"cuts a model into shards", split_opts };
+
+static int
+split_model(const struct model *m)
+{
+	struct split_plan plan;
+	int rc = split.n ? split_even(&plan, m, (uint32_t)split.n)
+	    : split.ranges ? split_list(&plan, m, split.ranges) : split_size(&plan, m, split.bytes);
+
+	return rc < 0 ? -1 : shard_split(m, &plan, split.dir, split.stock);
+}
+
+static int
+run_split(int argc, char **argv)
+{
+	int first = opt_parse(&split_tool, argc, argv), rc;
+	struct model *m;
+
+	if (first < 0)
+		return opt_exit_status();
+	if ((split.n != 0) + (split.ranges != NULL) + (split.bytes != 0) != 1)
+		return opt_usage(&split_tool, "one of -n, -l and -b says how to split");
+	if (!split.dir)
+		return opt_usage(&split_tool, "-o DIR is missing");
+	if (first == argc)
+		return opt_usage(&split_tool, "no model is named");
+	io_out_clean_on_signals();
+	if (!(m = open_model(argv + first, argc - first)))
+		return msg_fail();
+	rc = split_model(m) < 0 ? msg_fail() : 0;
+	model_free(m);
+	msg_progress_end();
+	return rc;
+}
+
+/* ---- join ---- */
+
+static const char *join_out;
+static const struct opt join_opts[] = {
+	{ 'o', "output", "OUT", OPT_STR, &join_out, 0, 0, "file to write" },
+	{ 0 },
+};
+static const struct opt_tool join_tool = { "mai-shard join", "-o OUT MANIFEST|SHARD...",
+	"writes the stock GGUF whose shards these are", join_opts };
+
+static int
+run_join(int argc, char **argv)
+{
+	int first = opt_parse(&join_tool, argc, argv), rc;
+	struct model *m;
+
+	if (first < 0)
+		return opt_exit_status();
+	if (!join_out || strcmp(join_out, "-") == 0)
+		return opt_usage(&join_tool, "-o OUT is missing, or no file");
+	if (first == argc)
+		return opt_usage(&join_tool, "no shard is named");
+	io_out_clean_on_signals();
+	if (!(m = open_model(argv + first, argc - first)))
+		return msg_fail();
+	rc = shard_join(m, join_out) < 0 ? msg_fail() : 0;
+	model_free(m);
+	msg_progress_end();
+	return rc;
+}
+
+/* ---- the verbs ---- */
+
+int
+main(int argc, char **argv)
+{
+	static const struct {
+		const char *name;
+		int (*run)(int argc, char **argv);
+	} verbs[] = { { "info", run_info }, { "split", run_split }, { "join", run_join } };
+
+	msg_init("mai-shard");
+	for (size_t i = 0; argc > 1 && i < sizeof verbs / sizeof *verbs; i++)
+		if (strcmp(argv[1], verbs[i].name) == 0)
+			return verbs[i].run(argc - 1, argv + 1);
+	int first = opt_parse(&top, argc, argv);
+	if (first < 0)
+		return opt_exit_status();
+	if (first == argc)
+		return opt_usage(&top, "say what to do: info, split or join");
+	return opt_usage(&top, "'%s' is none of info, split and join", argv[first]);
+}
