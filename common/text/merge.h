@@ -29,7 +29,6 @@ struct merger {
 	struct merge_symbol *symbol; /* symbol 0 is never merged away */
 	size_t n, cap;
 	struct heap heap;
-	const uint8_t *text; /* where start counts from, for merge_pair */
 };
 
 /* Empties it for a new run. */

@@ -16,6 +16,12 @@
 
 #define VOCAB_NONE UINT32_MAX
 
+enum {
+	VOCAB_MAX_TOKENS = 1 << 22,
+	VOCAB_MAX_TEXT = 1 << 14,    /* bytes of a token */
+	VOCAB_MAX_SPECIAL = 1 << 10, /* bytes of a token that is recognised in a text */
+};
+
 struct vocab;
 
 struct vocab *vocab_open(const struct gguf *g); /* NULL with a reason. The file may be freed afterwards */
