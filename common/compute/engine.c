@@ -128,14 +128,13 @@ struct prepare {
 	struct engine *e;
 	const float *norm; /* normalise x into e->normed first, or NULL */
 	const float *x;
-	size_t ld, cols;
+	size_t ld, cols, n;
 	bool bf16, q8;
 };
 
 static void
-prepare_row(void *arg, size_t t)
+prepare_row(const struct prepare *p, size_t t)
 {
-	const struct prepare *p = arg;
 	struct activations *a = &p->e->act;
 	const struct kernels *k = p->e->kernels;
 	const float *x = p->x + t * p->ld;
@@ -146,16 +145,26 @@ prepare_row(void *arg, size_t t)
 		x = y;
 	}
 	if (p->bf16)
-		k->to_bf16(a->bf16 + t * (p->cols + (p->cols & 1)), x, p->cols);
+		k->to_bf16(a->bf16 + t * p->ld, x, p->cols);
 	if (p->q8)
-		k->to_q8(a->q + t * p->cols, a->scale + t * (p->cols / 32), a->bias + t * (p->cols / 32), x, p->cols);
+		k->to_q8(a->q8, p->n, t, x, p->cols);
+}
+
+/* An item is a group of rows that lie together. */
+static void
+prepare_group(void *arg, size_t group)
+{
+	const struct prepare *p = arg;
+
+	for (size_t t = group * Q8_GROUP; t < p->n && t < (group + 1) * Q8_GROUP; t++)
+		prepare_row(p, t);
 }
 
 /* Makes n rows ready for the given matrices, which have the same columns. With `norm`, after normalising. */
 static void
 prepare(struct engine *e, const float *norm, const float *x, size_t ld, size_t n, const struct weight *const *w, size_t n_w)
 {
-	struct prepare p = { .e = e, .norm = norm, .x = x, .ld = ld, .cols = w[0]->cols };
+	struct prepare p = { .e = e, .norm = norm, .x = x, .ld = ld, .cols = w[0]->cols, .n = n };
 
 	for (size_t i = 0; i < n_w; i++) {
 		p.bf16 |= w[i]->type == TYPE_BF16;
@@ -164,7 +173,7 @@ prepare(struct engine *e, const float *norm, const float *x, size_t ld, size_t n
 	e->act.f32 = norm ? e->normed : x;
 	e->act.ld = ld;
 	if (norm || p.bf16 || p.q8)
-		pool_run(e->pool, n, prepare_row, &p);
+		pool_run(e->pool, (n + Q8_GROUP - 1) / Q8_GROUP, prepare_group, &p);
 }
 
 /* ---- attention ---- */
@@ -364,8 +373,7 @@ alloc_scratch(struct engine *e)
 		{ &e->k, n * e->kv_ld, sizeof(float) }, { &e->v, n * e->kv_ld, sizeof(float) },
 		{ &e->gate, n * e->ffn_ld, sizeof(float) }, { &e->up, n * e->ffn_ld, sizeof(float) },
 		{ &e->cos, n * e->rope.pairs, sizeof(float) }, { &e->sin, n * e->rope.pairs, sizeof(float) },
-		{ &e->act.bf16, n * widest, sizeof(uint16_t) }, { &e->act.q, n * widest, 1 },
-		{ &e->act.scale, n * widest / 32, sizeof(float) }, { &e->act.bias, n * widest / 32, sizeof(int32_t) },
+		{ &e->act.bf16, n * widest, sizeof(uint16_t) }, { &e->act.q8, q8_size(widest + Q8_BLOCK, n), 1 },
 		{ &e->page_of_row, n, sizeof(size_t) },
 	};
 	for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
@@ -408,9 +416,7 @@ engine_free(struct engine *e)
 	for (size_t i = 0; i < sizeof scratch / sizeof *scratch; i++)
 		free(scratch[i]);
 	free(e->act.bf16);
-	free(e->act.q);
-	free(e->act.scale);
-	free(e->act.bias);
+	free(e->act.q8);
 	free(e->page_keys);
 	free(e->page_values);
 	free(e->page_of_row);

@@ -1,8 +1,8 @@
 /*
  * kernel.h: the arithmetic of mai-arithmetic(7), as a table of functions for each instruction set.
  *
- * All sets give the same bits. kernel_best picks the fastest that the processor has and that passes a known-answer test
- * against the scalar set; MAI_CPU=scalar|sse4|avx2|avx512|neon forces one.
+ * All sets give the same bits. kernels_best picks the fastest that the processor has and that passes a known-answer test;
+ * MAI_CPU=scalar|sse4|avx2|avx512|avx512bf16|amx|neon forces one.
  * Rows of activations are f32, `n` elements. Weights are tiles of 16 rows (model/tile.h).
  */
 #ifndef MAI_COMPUTE_KERNEL_H
@@ -12,17 +12,28 @@
 #include <stdint.h>
 
 /*
- * Activations of T tokens made ready for one weight type: f32 and f16 weights take the f32 rows as they are; bf16
- * weights take rows rounded to bf16; q8_0 weights take int8 blocks.
+ * Activations of T tokens made ready: f32 and f16 weights take the f32 rows as they are; bf16 weights take rows rounded
+ * to bf16 (to_bf16); q8_0 weights take int8 blocks (to_q8). Fast when ld is no multiple of 1024: else rows compete for
+ * the same places in the cache.
  */
 struct activations {
+	size_t ld;           /* elements from row to row of f32 and bf16: at least cols, a multiple of 16 */
 	const float *f32;    /* [T][ld] */
-	size_t ld;           /* at least cols; a multiple of 16 */
-	uint16_t *bf16;      /* [T][cols rounded up to even], an odd last element paired with 0 */
-	int8_t *q;           /* [T][cols] */
-	float *scale;        /* [T][cols/32]: amax/127 */
-	int32_t *bias;       /* [T][cols/32]: -128 times the sum of the block's q, which undoes the weights' +128 */
+	uint16_t *bf16;      /* [T][ld] */
+	void *q8;            /* q8_size(cols, T) bytes, 64-byte aligned, in a layout of the kernels' own */
 };
+
+enum {
+	Q8_BLOCK = 32, /* elements that share a scale */
+	Q8_GROUP = 16, /* tokens that lie together in q8: threads that share the work of to_q8 should take whole groups */
+};
+
+/* Bytes of q8 for T tokens of `cols` elements, a multiple of 32. */
+static inline size_t
+q8_size(size_t cols, size_t tokens)
+{
+	return tokens * (cols / Q8_BLOCK) * (Q8_BLOCK + sizeof(float) + sizeof(int32_t));
+}
 
 struct matmul {
 	uint32_t type;       /* plain type of the weights: TYPE_F32, TYPE_F16, TYPE_BF16, TYPE_Q8_0 */
@@ -37,6 +48,7 @@ struct matmul {
 /*
  * Attention of `group` query heads that share a KV head, for one query at position pos (keys 0..pos).
  * Pages hold 64 positions each, aligned: keys transposed, k[d][64], values v[64][head_dim].
+ * What the last page holds for positions after pos has no effect, whatever its bits.
  */
 struct attend {
 	const float *q;       /* [group][head_dim] */
@@ -53,12 +65,17 @@ enum { KV_PAGE = 64, ATTEND_MAX_GROUP = 64, ATTEND_MAX_HEAD_DIM = 1024 };
 struct kernels {
 	const char *name;
 
-	/* y = W x for the tiles [first, last) of 16 rows and all tokens. */
+	/*
+	 * y = W x for the tiles [first, last) of 16 rows and all tokens. Tiles are worked on in pairs: even numbers suit;
+	 * 8 to 16 at a time for many tokens (a call goes through all activations), any number for few.
+	 */
 	void (*matmul)(const struct matmul *m, size_t first, size_t last);
 
-	/* One row of activations made ready. */
+	/* One row made bf16; behind an odd n stands a zero. */
 	void (*to_bf16)(uint16_t *to, const float *x, size_t n);
-	void (*to_q8)(int8_t *q, float *scale, int32_t *bias, const float *x, size_t n); /* n multiple of 32 */
+
+	/* Row t of T made int8 blocks; n is a multiple of 32. */
+	void (*to_q8)(void *q8, size_t tokens, size_t t, const float *x, size_t n);
 
 	void (*rms_norm)(float *y, const float *x, const float *w, size_t n, float eps); /* y = x / rms(x) * w */
 	void (*add)(float *y, const float *x, size_t n);                                 /* y += x */
@@ -75,13 +92,6 @@ struct kernels {
 	/* True when every element is finite. */
 	int (*finite)(const float *x, size_t n);
 };
-
-extern const struct kernels kernels_scalar;
-#if defined(__x86_64__)
-extern const struct kernels kernels_sse4, kernels_avx2, kernels_avx512;
-#elif defined(__aarch64__)
-extern const struct kernels kernels_neon;
-#endif
 
 /* The set to use, or NULL with a reason: MAI_CPU names one that is unknown, absent here or that fails its test. */
 const struct kernels *kernels_best(void);

@@ -1,0 +1,199 @@
+#include "compute/cpu.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "compute/kernel_sets.h"
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* What the processor and the system offer, as bits. */
+enum {
+	HAS_SSE4 = 1,
+	HAS_AVX2 = 2,       /* with FMA and F16C */
+	HAS_AVX512 = 4,     /* F, BW, DQ, VL, VNNI */
+	HAS_AVX512BF16 = 8,
+	HAS_AMX = 16,       /* AMX-INT8 */
+};
+
+enum { STATE_YMM = 0x6, STATE_ZMM = 0xe6, STATE_TILES = 0x60000 };
+
+static bool
+all(unsigned word, unsigned bits)
+{
+	return (word & bits) == bits;
+}
+
+/* The registers that the system saves. */
+static unsigned
+saved_state(void)
+{
+	unsigned low, high;
+
+	__asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+	return low;
+}
+
+/* Linux gives a process its tile registers when it asks. */
+static bool
+tiles_permitted(void)
+{
+	enum { ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_XTILEDATA = 18 };
+
+	return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) == 0;
+}
+
+static unsigned
+offered(void)
+{
+	const unsigned avx512 = bit_AVX512F | bit_AVX512DQ | bit_AVX512BW | bit_AVX512VL;
+	unsigned a, b, c, d, c7, d7, b7, a71 = 0, found = 0, state = 0;
+
+	if (!__get_cpuid(1, &a, &b, &c, &d))
+		return 0;
+	if (all(c, bit_SSSE3 | bit_SSE4_1))
+		found |= HAS_SSE4;
+	if (all(c, bit_OSXSAVE))
+		state = saved_state();
+	if (!__get_cpuid_count(7, 0, &a, &b7, &c7, &d7))
+		return found;
+	if (all(state, STATE_YMM) && all(c, bit_AVX | bit_FMA | bit_F16C) && all(b7, bit_AVX2))
+		found |= HAS_AVX2;
+	if ((found & HAS_AVX2) && all(state, STATE_ZMM) && all(b7, avx512) && all(c7, bit_AVX512VNNI))
+		found |= HAS_AVX512;
+	if (a >= 1 && __get_cpuid_count(7, 1, &a71, &b, &c, &d) && (found & HAS_AVX512) && all(a71, 1u << 5))
+		found |= HAS_AVX512BF16;
+	if ((found & HAS_AVX512BF16) && all(state, STATE_TILES) && all(d7, 1u << 24 | 1u << 25))
+		found |= HAS_AMX;
+	return found;
+}
+
+static const struct set {
+	const char *name;
+	unsigned needs;
+	const struct kernels *table;
+	void (*matmul)(const struct matmul *m, size_t first, size_t last); /* instead of the table's, or NULL */
+} sets[] = {
+	{ "scalar", 0, &kernels_scalar, NULL },
+	{ "sse4", HAS_SSE4, &kernels_sse4, NULL },
+	{ "avx2", HAS_AVX2, &kernels_avx2, NULL },
+	{ "avx512", HAS_AVX512, &kernels_avx512, NULL },
+	{ "avx512bf16", HAS_AVX512BF16, &kernels_avx512, matmul_avx512bf16 },
+};
+
+static bool
+permitted(const struct set *s)
+{
+	return !(s->needs & HAS_AMX) || tiles_permitted();
+}
+#else
+static unsigned
+offered(void)
+{
+	return 0;
+}
+
+static const struct set {
+	const char *name;
+	unsigned needs;
+	const struct kernels *table;
+	void (*matmul)(const struct matmul *m, size_t first, size_t last);
+} sets[] = {
+	{ "scalar", 0, &kernels_scalar, NULL },
+#if defined(__aarch64__)
+	{ "neon", 0, &kernels_neon, NULL },
+#endif
+};
+
+static bool
+permitted(const struct set *s)
+{
+	(void)s;
+	return true;
+}
+#endif
+
+enum { SETS = sizeof sets / sizeof *sets };
+
+const char *
+kernels_name(size_t i)
+{
+	return i < SETS ? sets[i].name : NULL;
+}
+
+/* Tables whose matmul is another's are put together here. Threads that do it at once write the same. */
+static const struct kernels *
+table(const struct set *s)
+{
+	static struct kernels made[SETS];
+	struct kernels *k = &made[s - sets];
+
+	*k = *s->table;
+	k->name = s->name;
+	if (s->matmul)
+		k->matmul = s->matmul;
+	return k;
+}
+
+const struct kernels *
+kernels_named(const char *name)
+{
+	for (size_t i = 0; i < SETS; i++) {
+		const struct set *s = &sets[i];
+		if (strcmp(s->name, name))
+			continue;
+		if ((s->needs & ~offered()) == 0 && permitted(s))
+			return table(s);
+		err_set(ERR_SYSTEM, "kernel set '%s': this processor or system lacks it", name);
+		return NULL;
+	}
+	err_set(ERR_USAGE, "kernel set '%s' is unknown here", name);
+	return NULL;
+}
+
+static char passed_over[256];
+
+const char *
+kernels_passed_over(void)
+{
+	return passed_over;
+}
+
+static const struct kernels *
+tested(const char *name)
+{
+	const struct kernels *k = kernels_named(name);
+	const char *failed = k ? kernels_test(k) : NULL;
+
+	if (!failed)
+		return k;
+	err_set(ERR_SYSTEM, "kernel set '%s' fails its known-answer test (%s)", name, failed);
+	return NULL;
+}
+
+const struct kernels *
+kernels_best(void)
+{
+	const char *name = getenv("MAI_CPU");
+
+	if (name && *name) {
+		const struct kernels *k = tested(name);
+		if (!k)
+			err_wrap("MAI_CPU");
+		return k;
+	}
+	for (size_t i = SETS; i-- > 0;) {
+		const struct kernels *k = tested(sets[i].name);
+		if (k)
+			return k;
+		snprintf(passed_over, sizeof passed_over, "%s", err_reason());
+	}
+	err_set(ERR_SYSTEM, "no kernel set passes its known-answer test");
+	return NULL;
+}

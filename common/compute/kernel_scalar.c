@@ -1,0 +1,18 @@
+/* kernel_scalar.c: every kernel in plain C, for any processor. */
+#include "compute/lanes_scalar.h"
+
+#define KERNELS kernels_scalar
+#define KERNELS_NAME "scalar"
+
+static inline vi
+dot_block(const uint8_t *w, const int8_t *x, int32_t bias)
+{
+	vi sum = vi_set(bias);
+
+	for (int group = 0; group < 8; group++, w += 64, x += 4)
+		for (int i = 0; i < 16; i++)
+			sum.v[i] += w[4 * i] * x[0] + w[4 * i + 1] * x[1] + w[4 * i + 2] * x[2] + w[4 * i + 3] * x[3];
+	return sum;
+}
+
+#include "compute/kernels.inc"

@@ -1,0 +1,18 @@
+/* kernel_sets.h: the tables that the files kernel_*.c make (inside compute only; see cpu.h). */
+#ifndef MAI_COMPUTE_KERNEL_SETS_H
+#define MAI_COMPUTE_KERNEL_SETS_H
+
+#include "compute/kernel.h"
+
+extern const struct kernels kernels_scalar;
+#if defined(__x86_64__)
+extern const struct kernels kernels_sse4, kernels_avx2, kernels_avx512;
+
+/* Products that take the place of avx512's where the processor has more: they go on to kernels_avx512 for other types. */
+void matmul_avx512bf16(const struct matmul *m, size_t first, size_t last);
+void matmul_amx(const struct matmul *m, size_t first, size_t last);
+#elif defined(__aarch64__)
+extern const struct kernels kernels_neon;
+#endif
+
+#endif

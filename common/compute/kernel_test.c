@@ -1,0 +1,323 @@
+/*
+ * kernel_test.c: the known-answer test that a kernel set must pass before it is used.
+ *
+ * Each function runs on small inputs that a generator makes; what comes out is hashed and compared with a value from
+ * tests/unit/kernel_known.py, which computes the same in exact rational arithmetic. Inputs cover every path of a set
+ * (whole steps and rests, one token and many) and, for bf16, results at the edge of the denormals and sums that
+ * overflow in another order than the contract's.
+ */
+#include <string.h>
+
+#include "base/half.h"
+#include "compute/cpu.h"
+#include "compute/q8_rows.h"
+#include "model/types.h"
+
+enum { MAX_COLS = 64, MAX_TOKENS = 17, MAX_TILES = 3, LD = 80, LDY = 16 * MAX_TILES };
+
+static uint32_t
+next(uint32_t *state)
+{
+	*state = *state * 1664525 + 1013904223;
+	return *state >> 8;
+}
+
+/* A float of random sign and fraction, the exponent field from `low` on. */
+static uint32_t
+some_bits(uint32_t *state, uint32_t low, uint32_t span)
+{
+	uint32_t sign = next(state) & 1, exponent = low + next(state) % span;
+
+	return sign << 31 | exponent << 23 | (next(state) & 0x7fffff);
+}
+
+/* An f16 that is finite, maybe a denormal. */
+static uint32_t
+some_half(uint32_t *state, uint32_t sign_mask)
+{
+	uint32_t sign = next(state) & sign_mask, exponent = next(state) % 30;
+
+	return sign << 15 | exponent << 10 | (next(state) & 0x3ff);
+}
+
+static void
+some_floats(uint32_t *state, float *to, size_t n, uint32_t low, uint32_t span)
+{
+	for (size_t i = 0; i < n; i++)
+		to[i] = f32_from_bits(some_bits(state, low, span));
+}
+
+/* FNV-1a over 32-bit words. */
+static uint64_t
+hash_words(uint64_t h, const void *data, size_t n)
+{
+	const char *p = data;
+
+	for (size_t i = 0; i < n; i++) {
+		uint32_t u;
+		memcpy(&u, p + 4 * i, sizeof u);
+		h = (h ^ u) * 0x100000001b3;
+	}
+	return h;
+}
+
+static const uint64_t hash_begin = 0xcbf29ce484222325;
+
+/* ---- matrix products ---- */
+
+struct product {
+	uint32_t type, seed;
+	size_t rows, cols, tokens;
+	uint32_t w_low, w_span, x_low, x_span; /* exponent fields; of bf16 and f32 weights and of activations */
+};
+
+/* Room for one product; each weight type fills w in its own way. */
+struct room {
+	_Alignas(64) uint8_t w[MAX_TILES * MAX_COLS * 64];
+	_Alignas(64) float x[MAX_TOKENS * LD], y[MAX_TOKENS * LDY];
+	_Alignas(64) uint16_t bf16[MAX_TOKENS * LD];
+	_Alignas(64) uint8_t q8[MAX_TOKENS * MAX_COLS / Q8_BLOCK * Q8_TOKEN_BYTES];
+};
+
+static void
+put32(struct room *m, size_t i, uint32_t u)
+{
+	memcpy(m->w + 4 * i, &u, sizeof u);
+}
+
+static void
+put16(struct room *m, size_t i, uint32_t u)
+{
+	uint16_t h = (uint16_t)u;
+
+	memcpy(m->w + 2 * i, &h, sizeof h);
+}
+
+/* Weights, directly as tiles. */
+static void
+make_weights(struct room *m, const struct product *p, uint32_t *state)
+{
+	size_t tiles = (p->rows + 15) / 16, n = tiles * 16 * p->cols;
+
+	memset(m->w, 0, sizeof m->w);
+	if (p->type == TYPE_F32) {
+		for (size_t i = 0; i < n; i++)
+			put32(m, i, some_bits(state, p->w_low, p->w_span));
+	} else if (p->type == TYPE_F16) {
+		for (size_t i = 0; i < n; i++)
+			put16(m, i, some_half(state, 1));
+	} else if (p->type == TYPE_BF16) {
+		for (size_t tile = 0; tile < tiles; tile++)
+			for (size_t k = 0; k < p->cols; k++)
+				for (size_t i = 0; i < 16; i++)
+					put16(m, (tile * ((p->cols + 1) / 2) + k / 2) * 32 + 2 * i + k % 2,
+					    some_bits(state, p->w_low, p->w_span) >> 16);
+	} else {
+		for (size_t i = 0; i < n; i++)
+			m->w[i] = (uint8_t)next(state);
+		for (size_t i = 0; i < n / Q8_BLOCK; i++)
+			put16(m, n / 2 + i, some_half(state, 0));
+	}
+}
+
+static uint64_t
+product(const struct kernels *k, const struct product *p, struct room *m)
+{
+	uint32_t state = p->seed;
+	struct activations x = { LD, m->x, m->bf16, m->q8 };
+	size_t tiles = (p->rows + 15) / 16;
+	uint64_t h = hash_begin;
+
+	make_weights(m, p, &state);
+	for (size_t t = 0; t < p->tokens; t++) {
+		some_floats(&state, m->x + t * LD, p->cols, p->x_low, p->x_span);
+		k->to_bf16(m->bf16 + t * LD, m->x + t * LD, p->cols);
+		if (p->type == TYPE_Q8_0)
+			k->to_q8(m->q8, p->tokens, t, m->x + t * LD, p->cols);
+	}
+	k->matmul(&(struct matmul){ p->type, m->w, p->rows, p->cols, &x, p->tokens, m->y, LDY }, 0, tiles);
+	for (size_t t = 0; t < p->tokens; t++)
+		h = hash_words(h, m->y + t * LDY, tiles * 16);
+	return h;
+}
+
+/* bf16, besides common values: products around 2^-126, where results are flushed; sums around the largest float. */
+static const struct {
+	const char *name;
+	struct product p;
+	uint64_t known;
+} products[] = {
+	{ "f32", { TYPE_F32, 1, 48, 7, 15, 120, 14, 120, 14 }, 0x73469a0e0316ef33 },
+	{ "f32 denormals", { TYPE_F32, 2, 16, 5, 1, 0, 70, 40, 40 }, 0xd8b1a005f24831c5 },
+	{ "f16", { TYPE_F16, 3, 32, 9, 17, 0, 0, 110, 24 }, 0x8dcd1c4748a8dff2 },
+	{ "bf16", { TYPE_BF16, 4, 48, 9, 17, 120, 14, 120, 14 }, 0xbb2ba488a19b7983 },
+	{ "bf16 denormals", { TYPE_BF16, 5, 48, 64, 15, 60, 6, 58, 6 }, 0x3b24ef0072e6c825 },
+	{ "bf16 largest", { TYPE_BF16, 6, 48, 2, 14, 189, 3, 189, 3 }, 0x266583c12e40dae5 },
+	{ "q8_0", { TYPE_Q8_0, 7, 48, 64, 17, 0, 0, 100, 30 }, 0x2c7e23d8f8682958 },
+	{ "q8_0, one token", { TYPE_Q8_0, 8, 32, 64, 1, 0, 0, 120, 4 }, 0xa682358eabb78f30 },
+};
+
+/*
+ * What few processors might do in another way: a result just below 2^-126 before rounding. Row i is 2^-126 less
+ * 2^-151 times 1 + i/16; the tie at i = 0 rounds up to 2^-126, all others are flushed.
+ */
+static uint64_t
+edge_bf16(const struct kernels *k, float *y)
+{
+	_Alignas(64) uint16_t w[2 * 32] = { 0 }, x[16] = { 0x2000, 0, 0x1a00, 0 }; /* 2^-63, 2^-75 */
+	struct activations a = { .ld = 16, .bf16 = x };
+
+	for (size_t i = 0; i < 16; i++) {
+		w[2 * i] = 0x2000;                           /* 2^-63 */
+		w[32 + 2 * i] = (uint16_t)(0x9980 + 8 * i); /* -(1 + i/16) * 2^-76 */
+	}
+	k->matmul(&(struct matmul){ TYPE_BF16, w, 16, 4, &a, 1, y, 16 }, 0, 1);
+	return hash_words(hash_begin, y, 16);
+}
+
+/* ---- the others ---- */
+
+enum { N = 37, HEAD = 24, GROUP = 5, POS = 70 };
+
+static uint64_t
+known_bf16(const struct kernels *k, float *x)
+{
+	uint16_t to[N + 1];
+	uint64_t h = hash_begin;
+	uint32_t state = 10;
+
+	some_floats(&state, x, N, 0, 256);
+	k->to_bf16(to, x, N);
+	for (size_t i = 0; i <= N; i++)
+		h = hash_words(h, &(uint32_t){ to[i] }, 1);
+	return h;
+}
+
+static uint64_t
+known_q8(const struct kernels *k, float *x)
+{
+	_Alignas(64) uint8_t q8[3 * 2 * Q8_TOKEN_BYTES];
+	uint32_t state = 11;
+
+	/* A common row, one of tiny elements and zeros, one that is not finite. */
+	some_floats(&state, x, 64, 100, 30);
+	some_floats(&state, x + 64, 64, 0, 10);
+	some_floats(&state, x + 128, 64, 240, 16);
+	for (size_t t = 0; t < 3; t++)
+		k->to_q8(q8, 3, t, x + 64 * t, 64);
+	return hash_words(hash_begin, q8, sizeof q8 / 4);
+}
+
+static uint64_t
+known_norm(const struct kernels *k, float *x)
+{
+	uint32_t state = 12;
+
+	some_floats(&state, x, 2 * N, 118, 14);
+	k->rms_norm(x, x, x + N, N, 1e-5f);
+	return hash_words(hash_begin, x, N);
+}
+
+static uint64_t
+known_add(const struct kernels *k, float *x)
+{
+	uint32_t state = 13;
+
+	some_floats(&state, x, 2 * N, 118, 14);
+	k->add(x, x + N, N);
+	return hash_words(hash_begin, x, N);
+}
+
+static uint64_t
+known_silu(const struct kernels *k, float *x)
+{
+	uint32_t state = 14;
+
+	some_floats(&state, x, 2 * N, 90, 44);
+	k->silu_mul(x, x, x + N, N);
+	return hash_words(hash_begin, x, N);
+}
+
+static uint64_t
+known_rope(const struct kernels *k, float *x)
+{
+	uint32_t state = 15;
+
+	some_floats(&state, x, 2 * HEAD + 24, 118, 10);
+	k->rope(x, 2, HEAD, x + 2 * HEAD, x + 2 * HEAD + 12, HEAD - 2);
+	return hash_words(hash_begin, x, 2 * HEAD);
+}
+
+static uint64_t
+known_attention(const struct kernels *k, float *x)
+{
+	enum { PAGE = HEAD * KV_PAGE };
+	const float *keys[2], *values[2];
+	uint32_t state = 16;
+
+	for (size_t i = 0; i < 2; i++) {
+		keys[i] = x + 2 * i * PAGE;
+		values[i] = keys[i] + PAGE;
+	}
+	float *q = x + 4 * PAGE, *out = q + GROUP * HEAD;
+	some_floats(&state, x, 4 * PAGE + GROUP * HEAD, 122, 8);
+	k->attend(&(struct attend){ q, out, keys, values, GROUP, HEAD, POS, 0.25f });
+	return hash_words(hash_begin, out, GROUP * HEAD);
+}
+
+static uint64_t
+known_softmax(const struct kernels *k, float *x)
+{
+	uint32_t state = 17;
+
+	some_floats(&state, x, N, 120, 16);
+	x[N] = k->softmax(x, N, 0.75f);
+	return hash_words(hash_begin, x, N + 1);
+}
+
+static uint64_t
+known_finite(const struct kernels *k, float *x)
+{
+	uint32_t state = 18, found = 0;
+
+	/* Every place of three vectors in turn, infinities and no numbers, with one place that is good. */
+	for (uint32_t i = 0; i <= N; i++) {
+		some_floats(&state, x, N, 0, 255);
+		if (i < N)
+			x[i] = f32_from_bits(0x7f800000 + (i & 1) + (i << 31));
+		found = found * 3 + (k->finite(x, N) != 0);
+	}
+	return hash_words(hash_begin, &found, 1);
+}
+
+static const struct {
+	const char *name;
+	uint64_t (*run)(const struct kernels *k, float *x);
+	uint64_t known;
+} functions[] = {
+	{ "bf16 edge", edge_bf16, 0x6c29aa45817f6465 },
+	{ "to_bf16", known_bf16, 0x024aa6f968876dd2 },
+	{ "to_q8", known_q8, 0x5807b75de2fdc170 },
+	{ "rms_norm", known_norm, 0xc3456dbf2b532105 },
+	{ "add", known_add, 0x77601f6f2637a453 },
+	{ "silu_mul", known_silu, 0xdac148e1ccc43b71 },
+	{ "rope", known_rope, 0x724ef7ac802f4633 },
+	{ "attend", known_attention, 0x15452f9448c21d8b },
+	{ "softmax", known_softmax, 0xe52eed73e8434fbd },
+	{ "finite", known_finite, 0xaf63bc4c8601b62c },
+};
+
+const char *
+kernels_test(const struct kernels *k)
+{
+	struct room room;
+	_Alignas(64) float x[4 * HEAD * KV_PAGE + 2 * GROUP * HEAD];
+
+	for (size_t i = 0; i < sizeof products / sizeof *products; i++)
+		if (product(k, &products[i].p, &room) != products[i].known)
+			return products[i].name;
+	for (size_t i = 0; i < sizeof functions / sizeof *functions; i++)
+		if (functions[i].run(k, x) != functions[i].known)
+			return functions[i].name;
+	return NULL;
+}
