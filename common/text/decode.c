@@ -11,7 +11,7 @@ vocab_piece(const struct vocab *v, uint32_t id, struct buf *out)
 		return err_set(ERR_DATA, "token %u is not in the vocabulary of %u", id, v->n);
 	if (token_is_control(v, id))
 		return 0;
-	return buf_add(out, pool_text(&v->piece, id), pool_length(&v->piece, id));
+	return buf_add(out, texts_at(&v->piece, id), texts_length(&v->piece, id));
 }
 
 /* Gives what is whole of part[], replaces what can't become whole, keeps the beginning of a character; all goes at the end. */
@@ -38,8 +38,8 @@ decoder_token(struct decoder *d, const struct vocab *v, uint32_t id, struct buf 
 		return err_set(ERR_DATA, "token %u is not in the vocabulary of %u", id, v->n);
 	if (token_is_control(v, id) && !d->special)
 		return 0;
-	const uint8_t *s = pool_text(&v->piece, id);
-	uint32_t n = pool_length(&v->piece, id);
+	const uint8_t *s = texts_at(&v->piece, id);
+	uint32_t n = texts_length(&v->piece, id);
 	if (n == 0)
 		return 0;
 	if (!d->started && v->space_prefix && s[0] == ' ' && !token_is_control(v, id)) {

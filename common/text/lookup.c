@@ -11,18 +11,18 @@
 #include "base/mem.h"
 
 int
-pool_init(struct pool *p, uint32_t n)
+texts_init(struct texts *p, uint32_t n)
 {
 	p->at = mem_alloc((size_t)n + 1, sizeof *p->at);
 	return p->at ? 0 : -1;
 }
 
 int
-pool_add(struct pool *p, const void *text, size_t n)
+texts_add(struct texts *p, const void *text, size_t n)
 {
 	if (n > UINT32_MAX - p->bytes.len)
 		return err_set(ERR_DATA, "the vocabulary holds more than 4 GiB of text");
-	if (buf_reserve(&p->bytes, n + 1) < 0) /* pool_text is a pointer even while all texts are empty */
+	if (buf_reserve(&p->bytes, n + 1) < 0) /* texts_at is a pointer even while all texts are empty */
 		return -1;
 	if (buf_add(&p->bytes, text, n) < 0)
 		return -1;
@@ -31,11 +31,11 @@ pool_add(struct pool *p, const void *text, size_t n)
 }
 
 void
-pool_free(struct pool *p)
+texts_free(struct texts *p)
 {
 	free(p->at);
 	buf_free(&p->bytes);
-	*p = (struct pool){ 0 };
+	*p = (struct texts){ 0 };
 }
 
 uint64_t
@@ -49,7 +49,7 @@ lookup_seed(void)
 }
 
 int
-lookup_init(struct lookup *l, const struct pool *p, uint32_t n)
+lookup_init(struct lookup *l, const struct texts *p, uint32_t n)
 {
 	uint64_t size = 16;
 
@@ -59,7 +59,7 @@ lookup_init(struct lookup *l, const struct pool *p, uint32_t n)
 	if (!l->slot)
 		return -1;
 	memset(l->slot, 0xff, size * sizeof *l->slot);
-	l->pool = p;
+	l->texts = p;
 	l->mask = (uint32_t)(size - 1);
 	l->seed = lookup_seed();
 	return 0;
@@ -84,7 +84,7 @@ find(const struct lookup *l, const void *text, size_t n, uint32_t *tag)
 		struct lookup_slot *s = &l->slot[i];
 		if (s->id == LOOKUP_NONE)
 			return s;
-		if (s->tag == *tag && pool_length(l->pool, s->id) == n && memcmp(pool_text(l->pool, s->id), text, n) == 0)
+		if (s->tag == *tag && texts_length(l->texts, s->id) == n && memcmp(texts_at(l->texts, s->id), text, n) == 0)
 			return s;
 	}
 }
@@ -93,7 +93,7 @@ bool
 lookup_add(struct lookup *l, uint32_t i, uint32_t *other)
 {
 	uint32_t tag;
-	struct lookup_slot *s = find(l, pool_text(l->pool, i), pool_length(l->pool, i), &tag);
+	struct lookup_slot *s = find(l, texts_at(l->texts, i), texts_length(l->texts, i), &tag);
 
 	if (s->id != LOOKUP_NONE) {
 		*other = s->id;

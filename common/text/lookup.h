@@ -15,42 +15,42 @@
 #define LOOKUP_NONE UINT32_MAX
 
 /* Texts 0 to n-1, one after the other in one string of bytes. Zeroed: empty. */
-struct pool {
+struct texts {
 	struct buf bytes;
 	uint32_t *at; /* n + 1 offsets */
 	uint32_t n;
 };
 
 /* Room for n texts, then each in turn; 0 or -1 (no memory, or 4 GiB of text). */
-int pool_init(struct pool *p, uint32_t n);
-int pool_add(struct pool *p, const void *text, size_t n);
-void pool_free(struct pool *p);
+int texts_init(struct texts *p, uint32_t n);
+int texts_add(struct texts *p, const void *text, size_t n);
+void texts_free(struct texts *p);
 
 static inline const uint8_t *
-pool_text(const struct pool *p, uint32_t i)
+texts_at(const struct texts *p, uint32_t i)
 {
 	return p->bytes.data + p->at[i];
 }
 
 static inline uint32_t
-pool_length(const struct pool *p, uint32_t i)
+texts_length(const struct texts *p, uint32_t i)
 {
 	return p->at[i + 1] - p->at[i];
 }
 
-/* From a text of a pool to its number. */
+/* From one of the texts to its number. */
 struct lookup_slot {
 	uint32_t tag, id; /* id LOOKUP_NONE: free */
 };
 
 struct lookup {
-	const struct pool *pool;
+	const struct texts *texts;
 	struct lookup_slot *slot; /* mask + 1 of them, at most half of them in use */
 	uint64_t seed;
 	uint32_t mask;
 };
 
-int lookup_init(struct lookup *l, const struct pool *p, uint32_t n); /* for n texts; 0 or -1 */
+int lookup_init(struct lookup *l, const struct texts *p, uint32_t n); /* for n texts; 0 or -1 */
 void lookup_free(struct lookup *l);
 
 /* Adds text i; false when the same text is there already, whose number is then in *other. */

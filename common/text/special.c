@@ -18,13 +18,13 @@ struct special {
 static int
 by_text(const void *a, const void *b, void *arg)
 {
-	const struct pool *p = arg;
+	const struct texts *p = arg;
 	uint32_t x, y;
 
 	memcpy(&x, a, sizeof x);
 	memcpy(&y, b, sizeof y);
-	uint32_t n = pool_length(p, x), m = pool_length(p, y);
-	int order = memcmp(pool_text(p, x), pool_text(p, y), n < m ? n : m);
+	uint32_t n = texts_length(p, x), m = texts_length(p, y);
+	int order = memcmp(texts_at(p, x), texts_at(p, y), n < m ? n : m);
 	return order ? order : (n > m) - (n < m);
 }
 
@@ -37,12 +37,12 @@ set_pair(struct special *s, uint8_t first, uint8_t second)
 }
 
 static void
-index_first(struct special *s, const struct pool *p)
+index_first(struct special *s, const struct texts *p)
 {
 	for (uint32_t i = 0; i < s->n; i++) {
-		const uint8_t *t = pool_text(p, s->id[i]);
+		const uint8_t *t = texts_at(p, s->id[i]);
 		s->first[t[0] + 1] = i + 1;
-		if (pool_length(p, s->id[i]) > 1)
+		if (texts_length(p, s->id[i]) > 1)
 			set_pair(s, t[0], t[1]);
 		else
 			for (uint32_t c = 0; c < 256; c++)
@@ -56,7 +56,7 @@ index_first(struct special *s, const struct pool *p)
 static bool
 is_special(const struct vocab *v, uint32_t id)
 {
-	return (token_is_control(v, id) || v->kind[id] == TOKEN_USER) && pool_length(&v->text, id) > 0;
+	return (token_is_control(v, id) || v->kind[id] == TOKEN_USER) && texts_length(&v->text, id) > 0;
 }
 
 int
@@ -69,9 +69,9 @@ special_load(struct vocab *v, const struct gguf *g)
 	for (uint32_t id = 0; id < v->n; id++) {
 		if (!is_special(v, id))
 			continue;
-		if (pool_length(&v->text, id) > VOCAB_MAX_SPECIAL)
+		if (texts_length(&v->text, id) > VOCAB_MAX_SPECIAL)
 			return err_set(ERR_DATA, "%s: tokenizer.ggml.tokens: special token %u has %u bytes, at most %d are allowed", g->path, id,
-			    pool_length(&v->text, id), VOCAB_MAX_SPECIAL);
+			    texts_length(&v->text, id), VOCAB_MAX_SPECIAL);
 		s->n++;
 	}
 	s->id = mem_alloc(s->n, sizeof *s->id);
@@ -103,7 +103,7 @@ lower(const struct vocab *v, uint32_t lo, uint32_t hi, uint32_t depth, uint32_t 
 {
 	while (lo < hi) {
 		uint32_t mid = lo + (hi - lo) / 2;
-		if (pool_text(&v->text, v->special->id[mid])[depth] < c)
+		if (texts_at(&v->text, v->special->id[mid])[depth] < c)
 			lo = mid + 1;
 		else
 			hi = mid;
@@ -119,7 +119,7 @@ longest(const struct vocab *v, const uint8_t *s, size_t n, bool control)
 	uint32_t lo = sp->first[s[0]], hi = sp->first[s[0] + 1], best = VOCAB_NONE;
 
 	for (uint32_t depth = 1; lo < hi; depth++) {
-		if (pool_length(&v->text, sp->id[lo]) == depth) {
+		if (texts_length(&v->text, sp->id[lo]) == depth) {
 			if (control || !token_is_control(v, sp->id[lo]))
 				best = sp->id[lo];
 			lo++;
@@ -137,7 +137,7 @@ note(struct special_scan *s, size_t at, uint32_t id)
 {
 	if (mem_grow(&s->found, &s->cap, s->n_found + 1, sizeof *s->found) < 0)
 		return -1;
-	s->found[s->n_found++] = (struct special_found){ at, pool_length(&s->v->text, id), id };
+	s->found[s->n_found++] = (struct special_found){ at, texts_length(&s->v->text, id), id };
 	return 0;
 }
 
@@ -157,8 +157,8 @@ find(struct special_scan *s)
 		uint32_t id = longest(s->v, t + at, s->n - at, s->control);
 		if (id == VOCAB_NONE)
 			continue;
-		if (s->n_found == 0 || at + pool_length(&s->v->text, id) > reach)
-			reach = at + pool_length(&s->v->text, id);
+		if (s->n_found == 0 || at + texts_length(&s->v->text, id) > reach)
+			reach = at + texts_length(&s->v->text, id);
 		if (note(s, at, id) < 0)
 			return -1;
 	}
@@ -200,7 +200,7 @@ settle(struct special_scan *s)
 		uint32_t id = x.a > 1 ? longest(s->v, (const uint8_t *)s->text + f->at, x.a - 1, s->control) : VOCAB_NONE;
 		if (id == VOCAB_NONE)
 			continue;
-		uint32_t len = pool_length(&s->v->text, id);
+		uint32_t len = texts_length(&s->v->text, id);
 		if (heap_push(&s->heap, (struct heap_item){ (uint64_t)(UINT32_MAX - len) << 32 | (uint32_t)x.key, len, id }) < 0)
 			return -1;
 	}

@@ -58,8 +58,8 @@ static void
 load_pairs(struct spm *s, const struct vocab *v)
 {
 	for (uint32_t id = 0; id < v->n; id++) {
-		const uint8_t *t = pool_text(&v->text, id);
-		uint32_t n = pool_length(&v->text, id), left = 0;
+		const uint8_t *t = texts_at(&v->text, id);
+		uint32_t n = texts_length(&v->text, id), left = 0;
 		/* A token that is not UTF-8 never equals a part of a text, which is. */
 		if (!token_is_plain(v, id) || utf8_valid((const char *)t, n) < n)
 			continue;

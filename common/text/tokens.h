@@ -54,8 +54,8 @@ struct algorithm {
 struct vocab {
 	const struct algorithm *algorithm;
 	uint32_t n;
-	struct pool text;     /* as in the file */
-	struct pool piece;    /* what each token stands for */
+	struct texts text;     /* as in the file */
+	struct texts piece;    /* what each token stands for */
 	struct lookup lookup; /* of text; tokens without text are not in it */
 	uint8_t *kind, *flags;
 	uint32_t longest;     /* bytes of the longest text */

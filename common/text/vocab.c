@@ -54,14 +54,14 @@ load_tokens(struct vocab *v, const struct gguf *g)
 		return err_set(ERR_DATA, "%s: tokenizer.ggml.tokens has %llu elements, at most %d are allowed", g->path,
 		    (unsigned long long)tokens->n, VOCAB_MAX_TOKENS);
 	uint32_t n = (uint32_t)tokens->n;
-	if (pool_init(&v->text, n) < 0 || lookup_init(&v->lookup, &v->text, n) < 0)
+	if (texts_init(&v->text, n) < 0 || lookup_init(&v->lookup, &v->text, n) < 0)
 		return -1;
 	for (uint32_t id = 0; id < n; id++) {
 		struct gguf_string s = gguf_next_string(tokens, &at);
 		if (s.len > VOCAB_MAX_TEXT)
 			return err_set(ERR_DATA, "%s: tokenizer.ggml.tokens: token %u has %llu bytes, at most %d are allowed", g->path, id,
 			    (unsigned long long)s.len, VOCAB_MAX_TEXT);
-		if (pool_add(&v->text, s.data, s.len) < 0)
+		if (texts_add(&v->text, s.data, s.len) < 0)
 			return err_wrap("%s", g->path);
 		if (s.len > 0 && !lookup_add(&v->lookup, id, &other))
 			return err_set(ERR_DATA, "%s: tokenizer.ggml.tokens: tokens %u and %u have the same text", g->path, other, id);
@@ -135,8 +135,8 @@ byte_token(const uint8_t *text, uint32_t n)
 static int
 load_piece(struct vocab *v, const struct gguf *g, uint32_t id, struct buf *piece)
 {
-	const uint8_t *text = pool_text(&v->text, id);
-	uint32_t n = pool_length(&v->text, id);
+	const uint8_t *text = texts_at(&v->text, id);
+	uint32_t n = texts_length(&v->text, id);
 
 	piece->len = 0;
 	if (v->kind[id] == TOKEN_BYTE) {
@@ -153,14 +153,14 @@ load_piece(struct vocab *v, const struct gguf *g, uint32_t id, struct buf *piece
 	}
 	if (utf8_valid((const char *)piece->data, piece->len) == piece->len)
 		v->flags[id] |= TOKEN_WHOLE;
-	return pool_add(&v->piece, piece->data, piece->len);
+	return texts_add(&v->piece, piece->data, piece->len);
 }
 
 static int
 load_pieces(struct vocab *v, const struct gguf *g)
 {
 	struct buf piece = { 0 };
-	int rc = pool_init(&v->piece, v->n);
+	int rc = texts_init(&v->piece, v->n);
 
 	for (uint32_t id = 0; id < v->n && rc == 0; id++)
 		rc = load_piece(v, g, id, &piece);
@@ -196,8 +196,8 @@ vocab_free(struct vocab *v)
 	free(v->flags);
 	free(v->kind);
 	lookup_free(&v->lookup);
-	pool_free(&v->piece);
-	pool_free(&v->text);
+	texts_free(&v->piece);
+	texts_free(&v->text);
 	free(v);
 }
 
