@@ -135,7 +135,7 @@ $(tools): $(O)/%: $(O)/tools/%.o $(O)/libmai.a
 	$(call say,link)$(cc) $(link) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 $(units) $(benches): $(O)/%: $(O)/%.o $(O)/libmai.a
-	$(call say,link)$(cc) $(link) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(call say,link)$(cc) $(link) $(LDFLAGS) -o $@ $^ $(LIBS) -lm
 
 $(fuzzers): $(O)/%: $(O)/%.o $(O)/libmai.a
 	$(call say,link)$(cc) $(link) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $(LIBS)

@@ -20,7 +20,7 @@ struct engine {
 	uint32_t context;
 	float attention_scale;
 
-	/* Scratch for one batch; rows have strides rounded up to 16. */
+	/* Scratch for one batch, with padded rows. */
 	size_t x_ld, q_ld, kv_ld, ffn_ld;
 	float *normed, *q, *k, *v, *attended, *gate, *up, *out;
 	float *cos, *sin;
@@ -30,10 +30,12 @@ struct engine {
 	size_t pages_cap;
 };
 
+/* A stride for rows of n elements: whole tiles, and no multiple of 1024 (compute/kernel.h). */
 static size_t
 padded(size_t n)
 {
-	return (n + TILE_ROWS - 1) / TILE_ROWS * TILE_ROWS;
+	n = (n + TILE_ROWS - 1) / TILE_ROWS * TILE_ROWS;
+	return n % 1024 ? n : n + TILE_ROWS;
 }
 
 /* ---- matrix products ---- */
@@ -128,7 +130,7 @@ struct prepare {
 	struct engine *e;
 	const float *norm; /* normalise x into e->normed first, or NULL */
 	const float *x;
-	size_t ld, cols, n;
+	size_t n, cols;
 	bool bf16, q8;
 };
 
@@ -137,20 +139,20 @@ prepare_row(const struct prepare *p, size_t t)
 {
 	struct activations *a = &p->e->act;
 	const struct kernels *k = p->e->kernels;
-	const float *x = p->x + t * p->ld;
+	const float *x = p->x + t * a->ld;
 
 	if (p->norm) {
-		float *y = p->e->normed + t * p->ld;
+		float *y = p->e->normed + t * a->ld;
 		k->rms_norm(y, x, p->norm, p->cols, (float)p->e->model->hp.rms_eps);
 		x = y;
 	}
 	if (p->bf16)
-		k->to_bf16(a->bf16 + t * p->ld, x, p->cols);
+		k->to_bf16(a->bf16 + t * a->ld, x, p->cols);
 	if (p->q8)
 		k->to_q8(a->q8, p->n, t, x, p->cols);
 }
 
-/* An item is a group of rows that lie together. */
+/* Rows that lie together in q8 are one thread's. */
 static void
 prepare_group(void *arg, size_t group)
 {
@@ -164,7 +166,7 @@ prepare_group(void *arg, size_t group)
 static void
 prepare(struct engine *e, const float *norm, const float *x, size_t ld, size_t n, const struct weight *const *w, size_t n_w)
 {
-	struct prepare p = { .e = e, .norm = norm, .x = x, .ld = ld, .cols = w[0]->cols, .n = n };
+	struct prepare p = { .e = e, .norm = norm, .x = x, .n = n, .cols = w[0]->cols };
 
 	for (size_t i = 0; i < n_w; i++) {
 		p.bf16 |= w[i]->type == TYPE_BF16;
@@ -373,7 +375,7 @@ alloc_scratch(struct engine *e)
 		{ &e->k, n * e->kv_ld, sizeof(float) }, { &e->v, n * e->kv_ld, sizeof(float) },
 		{ &e->gate, n * e->ffn_ld, sizeof(float) }, { &e->up, n * e->ffn_ld, sizeof(float) },
 		{ &e->cos, n * e->rope.pairs, sizeof(float) }, { &e->sin, n * e->rope.pairs, sizeof(float) },
-		{ &e->act.bf16, n * widest, sizeof(uint16_t) }, { &e->act.q8, q8_size(widest + Q8_BLOCK, n), 1 },
+		{ &e->act.bf16, n * widest, sizeof(uint16_t) }, { &e->act.q8, q8_size((widest + 31) / 32 * 32, n), 1 },
 		{ &e->page_of_row, n, sizeof(size_t) },
 	};
 	for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
@@ -431,6 +433,12 @@ struct kv *
 engine_kv(const struct engine *e)
 {
 	return e->kv;
+}
+
+struct pool *
+engine_pool(const struct engine *e)
+{
+	return e->pool;
 }
 
 const struct kernels *

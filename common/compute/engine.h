@@ -11,7 +11,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "compute/kernel.h"
 #include "compute/kv.h"
+#include "compute/pool.h"
 #include "compute/weights.h"
 
 enum { ENGINE_BATCH = 512 }; /* rows in one call */
@@ -29,14 +31,15 @@ struct engine *engine_new(const struct model *m, const struct engine_options *o)
 void engine_free(struct engine *e);
 
 struct kv *engine_kv(const struct engine *e);
+struct pool *engine_pool(const struct engine *e);
 
 const struct kernels *engine_arithmetic(const struct engine *e);
 uint64_t engine_weight_bytes(const struct engine *e);
 uint32_t engine_context(const struct engine *e);
 
-/* Elements between rows: dim rounded up to 16. */
+/* Elements between rows: dim, padded. */
 size_t engine_stride(const struct engine *e);
-/* Elements between rows of logits: the vocabulary rounded up to 16. */
+/* Elements between rows of logits: the vocabulary, padded. */
 size_t engine_logits_stride(const struct engine *e);
 
 /* The embedding of a token, dim elements; the part must have it. */
