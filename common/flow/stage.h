@@ -15,8 +15,8 @@
 /* What a part with the head gives. A part without it gives hidden states. */
 enum stage_output {
 	STAGE_LOGITS,     /* logits of wanted rows, or what the sequence's open asks for */
-	STAGE_EMBED_MEAN, /* one row a sequence, at its prompt's end: the normalised hidden states' mean, */
-	STAGE_EMBED_CLS,  /* the first, */
+	STAGE_EMBED_MEAN, /* for a wanted row what its sequence's normalised hidden states give up to it: their mean, */
+	STAGE_EMBED_CLS,  /* the first of them, */
 	STAGE_EMBED_LAST, /* or the last */
 };
 
@@ -29,8 +29,11 @@ void stage_free(struct stage *s);
 /* The header of what the stage gives. */
 const struct stream_header *stage_header(const struct stage *s);
 
+/* It is not the first part of its model: its input comes from another stage. */
+bool stage_takes_hidden(const struct stage *s);
+
 /* Whether it takes a stream with this header: 0, or -1 with a reason that names `name` and what does not fit. */
-int stage_accepts(const struct stage *s, const struct stream_header *in, const char *name);
+int stage_accepts(struct stage *s, const struct stream_header *in, const char *name);
 
 /*
  * Takes one frame and gives what follows from it by calls of `emit` (0 or -1, passed on): for a frame of rows exactly one,

@@ -1,0 +1,16 @@
+/* bench.h: how fast a model runs here: what `mai-run --bench` prints. */
+#ifndef MAI_FLOW_BENCH_H
+#define MAI_FLOW_BENCH_H
+
+#include <stdbool.h>
+
+#include "compute/engine.h"
+#include "model/model.h"
+
+/*
+ * Prefill of 512 tokens and decode of 128, the median of several rounds after a first that warms up, in tokens a
+ * second; and the bytes of weights read a second in decode beside what the cores read of memory. Prints to stdout and closes it. 0 or -1.
+ */
+int bench_run(const struct model *m, struct engine *e, bool json);
+
+#endif

@@ -1,0 +1,349 @@
+#include "flow/driver.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "flow/seqmap.h"
+
+struct driver {
+	struct link *link;
+	const struct driver_client *client;
+	const struct driver_options *o;
+	struct sequence **active; /* o->slots of them; NULL: a free slot */
+	size_t n_active, turn;    /* turn: where the next frame begins to look for rows */
+	struct sequence *waiting; /* to be sent again */
+	struct seqmap ids;
+	uint32_t next_id;
+	unsigned in_flight;       /* frames of rows */
+	bool crowded;             /* KV memory ran out: nobody comes in until somebody has left */
+	bool client_ended, end_back;
+	struct row row[STREAM_MAX_ROWS];
+};
+
+/* ---- sequences ---- */
+
+struct sequence *
+sequence_new(void)
+{
+	return mem_alloc(1, sizeof(struct sequence));
+}
+
+void
+sequence_free(struct sequence *s)
+{
+	if (s)
+		free(s->token);
+	free(s);
+}
+
+int
+sequence_add(struct sequence *s, uint32_t token)
+{
+	if (s->n >= UINT32_MAX - 1)
+		return err_set(ERR_DATA, "a sequence has too many tokens");
+	if (mem_grow(&s->token, &s->cap, s->n + 1, sizeof *s->token) < 0)
+		return -1;
+	s->token[s->n++] = token;
+	return 0;
+}
+
+static int
+send_close(struct driver *d, struct sequence *s, enum close_reason reason, uint32_t pos)
+{
+	s->told_close = true;
+	return link_send(d->link, &(struct frame){ .type = FRAME_CLOSE, .seq = s->id, .pos = pos, .reason = reason });
+}
+
+/* The sequence leaves its slot. */
+static void
+leave(struct driver *d, struct sequence *s)
+{
+	seqmap_remove(&d->ids, s->id);
+	for (size_t i = 0; i < d->o->slots; i++)
+		if (d->active[i] == s)
+			d->active[i] = NULL;
+	d->n_active--;
+}
+
+static int
+finish(struct driver *d, struct sequence *s, enum close_reason reason, uint32_t end)
+{
+	int rc = 0;
+
+	leave(d, s);
+	d->crowded = false;
+	s->reason = reason;
+	s->end = end;
+	if (!s->told_close)
+		rc = send_close(d, s, reason, end);
+	if (rc == 0)
+		rc = d->client->closed(d->client->arg, s);
+	sequence_free(s);
+	return rc;
+}
+
+/* A stage could not take it now. When others will leave, it waits for them. */
+static int
+send_again(struct driver *d, struct sequence *s)
+{
+	leave(d, s);
+	if (!s->told_close && send_close(d, s, CLOSE_MEMORY, 0) < 0)
+		return -1;
+	s->sent = 0;
+	s->told_end = s->told_close = false;
+	s->next = d->waiting;
+	d->waiting = s;
+	d->crowded = true;
+	return 0;
+}
+
+static int
+enter(struct driver *d, struct sequence *s, bool again)
+{
+	struct frame f = { .type = FRAME_OPEN, .open = d->o->open };
+	size_t slot = 0;
+
+	while (d->active[slot])
+		slot++;
+	d->active[slot] = s;
+	d->n_active++;
+	s->id = d->next_id++;
+	if (seqmap_put(&d->ids, s->id, s) < 0)
+		return -1;
+	if (!again && d->client->opened && d->client->opened(d->client->arg, s) < 0)
+		return -1;
+	/* Nothing to begin with, or nothing wanted: the stages need not hear of it. */
+	s->told_close = s->n_prompt == 0 || (d->o->generate && d->o->n_new == 0);
+	if (s->told_close)
+		return finish(d, s, d->o->generate && s->n_prompt ? CLOSE_LENGTH : CLOSE_STOP, s->n_prompt);
+	f.seq = s->id;
+	f.open.ordinal = s->ordinal;
+	return link_send(d->link, &f);
+}
+
+/* Fills free slots. */
+static int
+admit(struct driver *d)
+{
+	while (d->n_active < d->o->slots && !d->crowded) {
+		struct sequence *s = d->waiting;
+		int rc;
+
+		if (s) {
+			d->waiting = s->next;
+			if (enter(d, s, true) < 0)
+				return -1;
+			continue;
+		}
+		if (d->client_ended)
+			return 0;
+		if ((rc = d->client->next(d->client->arg, &s, &d->client_ended)) <= 0)
+			return rc;
+		if (enter(d, s, false) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* ---- rows out ---- */
+
+static bool
+wanted(const struct driver *d, const struct sequence *s, uint32_t pos)
+{
+	if (d->o->generate)
+		return pos + 1 == s->n;
+	return pos >= s->want_from && pos < s->want_to;
+}
+
+/* Rows of one sequence into the frame: not across the prompt's end, which is told between two frames. */
+static uint32_t
+add_rows(struct driver *d, struct sequence *s, uint32_t n)
+{
+	size_t until = s->sent < s->n_prompt ? s->n_prompt : s->n;
+
+	while (s->sent < until && n < d->o->frame_rows) {
+		uint32_t pos = s->sent++;
+		d->row[n++] = (struct row){ s->id, pos, s->token[pos], wanted(d, s, pos) ? ROW_WANTED : 0 };
+	}
+	return n;
+}
+
+/* What follows rows of s: the end of its prompt, and its close where no more will come. */
+static int
+after_rows(struct driver *d, struct sequence *s)
+{
+	if (s->sent < s->n_prompt || s->told_end)
+		return 0;
+	s->told_end = true;
+	struct frame f = { .type = FRAME_PROMPT_END, .seq = s->id, .value = s->text_bytes };
+	if (link_send(d->link, &f) < 0)
+		return -1;
+	/* A close goes the same way as the rows before it: when it comes back, all their outputs have. */
+	return d->o->generate ? 0 : send_close(d, s, CLOSE_STOP, s->n_prompt);
+}
+
+/*
+ * One frame of rows: generating sequences in so many groups as frames may be under way, so that each stage has one to
+ * work on, and prompts as far as there is room. 1; 0 when nothing is ready; -1.
+ */
+static int
+send_rows(struct driver *d)
+{
+	unsigned depth = link_depth(d->link);
+	size_t group = (d->n_active + depth - 1) / depth, generating = 0;
+	uint32_t n = 0;
+
+	for (size_t k = 0; k < d->o->slots && n < d->o->frame_rows; k++) {
+		struct sequence *s = d->active[(d->turn + k) % d->o->slots];
+		if (!s || s->told_close || s->sent == s->n)
+			continue;
+		if (s->sent >= s->n_prompt && generating++ >= group)
+			continue;
+		n = add_rows(d, s, n);
+	}
+	d->turn = (d->turn + group) % d->o->slots;
+	if (n == 0)
+		return 0;
+	d->in_flight++;
+	if (link_send(d->link, &(struct frame){ .type = FRAME_ROWS, .n_rows = n, .rows = d->row }) < 0)
+		return -1;
+	for (size_t i = 0; i < d->o->slots; i++)
+		if (d->active[i] && after_rows(d, d->active[i]) < 0)
+			return -1;
+	return 1;
+}
+
+/* ---- what comes back ---- */
+
+static int
+take_token(struct driver *d, struct sequence *s, const struct row *r)
+{
+	if (r->pos != s->n)
+		return err_set(ERR_DATA, "a token came back for position %u of a sequence of %zu", r->pos, s->n);
+	if (sequence_add(s, r->token) < 0 || d->client->row(d->client->arg, s, r, NULL) < 0)
+		return -1;
+	if (d->o->n_new < 0 || s->n - s->n_prompt < (uint64_t)d->o->n_new)
+		return 0;
+	return finish(d, s, CLOSE_LENGTH, (uint32_t)s->n);
+}
+
+static int
+take_rows(struct driver *d, const struct frame *f)
+{
+	d->in_flight--;
+	if (f->n_rows > 0 && !d->o->generate && f->row_bytes == 0)
+		return err_set(ERR_DATA, "the last stage gives no data");
+	for (uint32_t i = 0; i < f->n_rows; i++) {
+		const struct row *r = &f->rows[i];
+		struct sequence *s = seqmap_get(&d->ids, r->seq);
+		if (!s || r->pos < s->taken)
+			continue;
+		s->taken = r->pos + 1;
+		if (d->o->generate) {
+			if (take_token(d, s, r) < 0)
+				return -1;
+		} else if (d->client->row(d->client->arg, s, r, (const float *)f->data + i * (f->row_bytes / 4)) < 0) {
+			return -1;
+		}
+	}
+	return 0;
+}
+
+static int
+take_close(struct driver *d, const struct frame *f)
+{
+	struct sequence *s = seqmap_get(&d->ids, f->seq);
+
+	if (!s)
+		return 0; /* our own close, come back */
+	if ((f->reason == CLOSE_MEMORY || f->reason == CLOSE_REFUSED) && d->n_active > 1)
+		return send_again(d, s);
+	return finish(d, s, f->reason, f->pos);
+}
+
+static int
+take(void *arg, const struct frame *f)
+{
+	struct driver *d = arg;
+	int rc = 0;
+
+	if (f->type == FRAME_ROWS)
+		rc = take_rows(d, f);
+	else if (f->type == FRAME_CLOSE)
+		rc = take_close(d, f);
+	else if (f->type == FRAME_END)
+		d->end_back = true;
+	else
+		return 0;
+	return rc == 0 && d->client->flush ? d->client->flush(d->client->arg) : rc;
+}
+
+/* ---- */
+
+static int
+step(struct driver *d)
+{
+	bool readable, more_input;
+	int sent;
+
+	if (admit(d) < 0)
+		return -1;
+	do
+		sent = send_rows(d);
+	while (sent > 0 && d->in_flight > 0 && d->in_flight < link_depth(d->link));
+	if (sent < 0)
+		return -1;
+	/* A frame that came back at once (a model in this process) leaves work to do: then nothing is waited for. */
+	bool idle = sent == 0 || d->in_flight > 0;
+	more_input = d->n_active < d->o->slots && !d->crowded && !d->client_ended;
+	if (d->client_ended && d->n_active == 0 && !d->waiting)
+		return 0;
+	if (link_wait(d->link, more_input ? d->client->fd : -1, idle, &readable) < 0)
+		return -1;
+	return readable ? d->client->fill(d->client->arg) : 0;
+}
+
+static int
+run(struct driver *d)
+{
+	bool readable;
+
+	do
+		if (step(d) < 0)
+			return -1;
+	while (!d->client_ended || d->n_active > 0 || d->waiting);
+	if (link_send(d->link, &(struct frame){ .type = FRAME_END }) < 0)
+		return -1;
+	while (!d->end_back)
+		if (link_wait(d->link, -1, true, &readable) < 0)
+			return -1;
+	return link_finish(d->link);
+}
+
+int
+driver_run(struct link *l, const struct driver_client *c, const struct driver_options *o)
+{
+	struct driver *d = mem_alloc(1, sizeof *d);
+	int rc = -1;
+
+	if (!d)
+		return -1;
+	d->link = l;
+	d->client = c;
+	d->o = o;
+	link_receiver(l, take, d);
+	if ((d->active = mem_alloc(o->slots, sizeof(struct sequence *))))
+		rc = run(d);
+	for (size_t i = 0; d->active && i < o->slots; i++)
+		sequence_free(d->active[i]);
+	for (struct sequence *s = d->waiting, *next; s; s = next) {
+		next = s->next;
+		sequence_free(s);
+	}
+	seqmap_free(&d->ids);
+	free(d->active);
+	free(d);
+	return rc;
+}

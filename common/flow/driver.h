@@ -1,0 +1,68 @@
+/*
+ * driver.h: many sequences through a link at once.
+ *
+ * Sequences come from a client, take a slot when one is free, and go in frames of rows (prompts in chunks, one row for each that is
+ * generating) of which as many are under way as keep all stages at work, and no more: that bounds what piles up anywhere.
+ * A sequence that finds no KV memory waits until another has ended and is then sent again.
+ */
+#ifndef MAI_FLOW_DRIVER_H
+#define MAI_FLOW_DRIVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "flow/link.h"
+#include "stream/stream.h"
+
+struct sequence {
+	uint64_t ordinal;
+	uint32_t *token;    /* the prompt, and behind it what was generated */
+	size_t n, cap;
+	uint32_t n_prompt;
+	uint64_t text_bytes; /* of the prompt's text, 0 if not known */
+	uint32_t want_from, want_to; /* prompt positions [from, to) whose output is wanted; not for generation */
+	enum close_reason reason; /* when closed */
+	uint32_t end;             /* the output ends before this position */
+	uint32_t shown;           /* a client may note here what it has given on */
+
+	/* The driver's own. */
+	uint32_t id;        /* on the link: a new one each time the sequence is sent */
+	uint32_t sent;      /* rows */
+	uint32_t taken;     /* positions below have given their row: sent again, they give it no second time */
+	bool told_end;      /* FRAME_PROMPT_END was sent */
+	bool told_close;
+	bool done;
+	struct sequence *next;
+};
+
+struct sequence *sequence_new(void); /* NULL with a reason */
+void sequence_free(struct sequence *s);
+int sequence_add(struct sequence *s, uint32_t token);
+
+/* What a client does. The driver frees a sequence after `closed`. All return 0 or -1. */
+struct driver_client {
+	void *arg;
+	int fd; /* becomes readable when `fill` can go on; -1: never */
+	/* The next sequence: 1; 0: none yet, `fill` first; -1. *ended: none will come any more. */
+	int (*next)(void *arg, struct sequence **s, bool *ended);
+	int (*fill)(void *arg);
+	int (*opened)(void *arg, struct sequence *s); /* may be NULL */
+	/* A wanted row. Generation: `r` is the new token, which is in s->token already. Else `data` is its output. */
+	int (*row)(void *arg, struct sequence *s, const struct row *r, const float *data);
+	int (*closed)(void *arg, struct sequence *s);
+	int (*flush)(void *arg); /* after all rows of a frame; may be NULL */
+};
+
+struct driver_options {
+	unsigned slots;          /* sequences at once */
+	bool generate;
+	int64_t n_new;           /* tokens to generate for each; -1: until the end of the text */
+	uint32_t frame_rows;     /* at most in a frame */
+	struct open open;        /* settings and stop texts of each sequence; its ordinal is filled in */
+};
+
+/* Runs until the client has no more sequences and all have closed. 0, or -1 with the first cause. */
+int driver_run(struct link *l, const struct driver_client *c, const struct driver_options *o);
+
+#endif

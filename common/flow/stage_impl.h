@@ -1,0 +1,69 @@
+/* stage_impl.h: what the files of a stage share. */
+#ifndef MAI_FLOW_STAGE_IMPL_H
+#define MAI_FLOW_STAGE_IMPL_H
+
+#include "compute/sample.h"
+#include "flow/seqmap.h"
+#include "flow/stage.h"
+#include "flow/stop.h"
+
+struct stage_seq {
+	uint32_t id;
+	bool closed;       /* by this stage; its rows are dropped until its close arrives */
+	struct kv_seq kv;
+	uint32_t pending;  /* rows of the batch being made */
+	uint64_t ordinal;
+	enum open_output output;
+	struct sampling sampling;
+	struct stops stops;
+	uint32_t *token;   /* of the positions so far, where a stage has the head */
+	size_t token_cap;
+	uint32_t prompt;   /* length of the prompt; UINT32_MAX: it has not ended yet */
+	float *embedding;  /* what was pooled so far, over `pooled` rows */
+	uint32_t pooled;
+};
+
+struct closing {
+	struct stage_seq *seq;
+	enum close_reason reason;
+	uint32_t pos;
+};
+
+struct stage {
+	const struct model *model;
+	struct engine *engine;
+	const struct vocab *vocab;
+	enum stage_output output;
+	struct stream_header header;
+	enum stream_dtype in_dtype; /* of the hidden states that come in */
+	struct sampler *sampler;
+	struct seqmap seqs;
+
+	/* One batch */
+	float *x, *logits;
+	size_t logits_cap;
+	struct engine_row in[STREAM_MAX_ROWS];
+	struct stage_seq *owner[STREAM_MAX_ROWS];
+	struct row row[STREAM_MAX_ROWS];
+	size_t n;
+	struct closing closing[STREAM_MAX_ROWS];
+	size_t n_closing;
+};
+
+/* stage_seq.c: sequences. Those that return int: 0, or -1 for a fault of the stream. */
+int stage_open(struct stage *s, const struct frame *f);
+int stage_fork(struct stage *s, const struct frame *f);
+void stage_cut(struct stage *s, const struct frame *f);
+void stage_prompt_end(struct stage *s, uint32_t id);
+void stage_drop(struct stage *s, uint32_t id);
+
+/* The sequence of that id; one that was never opened is made, and closed as an error. NULL: no memory. */
+struct stage_seq *stage_find(struct stage *s, uint32_t id);
+
+/* Ends a sequence here; its close is given after the frame that is being made. */
+void stage_end(struct stage *s, struct stage_seq *q, enum close_reason reason, uint32_t pos);
+
+/* stage_rows.c: a frame of rows. */
+int stage_rows(struct stage *s, const struct frame *f, stage_emit *emit, void *arg);
+
+#endif
