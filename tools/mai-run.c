@@ -1,0 +1,286 @@
+/* mai-run: rows in, rows out; or a whole model, or a pipeline, that generates and measures. See mai-run(1). */
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/io.h"
+#include "base/mem.h"
+#include "base/msg.h"
+#include "base/opt.h"
+#include "flow/bench.h"
+#include "flow/filter.h"
+#include "flow/generate.h"
+#include "flow/measure.h"
+#include "flow/stage.h"
+#include "model/model.h"
+
+static struct {
+	const char *n, *via, *embed;
+	int64_t n_new, threads, context, batch, top_k, seed, repeat_last;
+	uint64_t kv_mem;
+	double temperature, top_p, min_p, repeat_penalty;
+	struct opt_list stops;
+	bool echo, ignore_eos, score, perplexity, bench, json;
+} o = {
+	.batch = 16, .top_k = 40, .repeat_last = 64,
+	.temperature = 0.8, .top_p = 0.95, .min_p = 0.05, .repeat_penalty = 1,
+};
+
+static const struct opt opts[] = {
+	{ 'n', "predict", "N", OPT_STR, &o.n, 0, 0, "generate N tokens; -1: until the text ends" },
+	{ 0, "via", "PIPELINE", OPT_STR, &o.via, 0, 0, "drive a pipeline of stages, started with sh -c" },
+	{ 0, "score", NULL, OPT_FLAG, &o.score, 0, 0, "give each token's log-probability" },
+	{ 0, "perplexity", NULL, OPT_FLAG, &o.perplexity, 0, 0, "print the perplexity of a text" },
+	{ 0, "embed", "mean|cls|last", OPT_MAYBE, &o.embed, 0, 0, "give an embedding of each sequence (mean)" },
+	{ 0, "bench", NULL, OPT_FLAG, &o.bench, 0, 0, "measure the speed of prefill and decode" },
+	{ 't', "threads", "N", OPT_INT, &o.threads, 1, POOL_MAX_THREADS, "threads (as many as cores)" },
+	{ 'c', "context", "N", OPT_INT, &o.context, 1, MODEL_MAX_CONTEXT, "positions of a sequence (the model's)" },
+	{ 0, "kv-mem", "SIZE", OPT_SIZE, &o.kv_mem, 0, 0, "memory for all KV caches (no bound)" },
+	{ 'b', "batch", "N", OPT_INT, &o.batch, 1, STREAM_MAX_ROWS, "sequences at once (16)" },
+	{ 0, "temp", "T", OPT_FLOAT, &o.temperature, 0, 100, "temperature; 0: always the likeliest token (0.8)" },
+	{ 0, "top-k", "K", OPT_INT, &o.top_k, 0, MODEL_MAX_VOCAB, "choose among the K likeliest; 0: all (40)" },
+	{ 0, "top-p", "P", OPT_FLOAT, &o.top_p, 0, 1, "choose among the fewest that hold P (0.95)" },
+	{ 0, "min-p", "P", OPT_FLOAT, &o.min_p, 0, 1, "drop what is P times less likely than the best (0.05)" },
+	{ 0, "repeat-penalty", "X", OPT_FLOAT, &o.repeat_penalty, 0.01, 100, "penalty of tokens seen lately; 1: none" },
+	{ 0, "repeat-last", "N", OPT_INT, &o.repeat_last, 0, MODEL_MAX_CONTEXT, "how far back that looks (64)" },
+	{ 0, "seed", "N", OPT_INT, &o.seed, 0, 0x1p53, "seed of the draws (0)" },
+	{ 0, "stop", "TEXT", OPT_LIST, &o.stops, 0, 0, "end before TEXT; may be given several times" },
+	{ 0, "ignore-eos", NULL, OPT_FLAG, &o.ignore_eos, 0, 0, "go on after the end of the text" },
+	{ 0, "echo", NULL, OPT_FLAG, &o.echo, 0, 0, "give the prompt's tokens too" },
+	{ 0, "json", NULL, OPT_FLAG, &o.json, 0, 0, "print figures as JSON" },
+	{ 0 },
+};
+
+static const struct opt_tool tool = {
+	"mai-run",
+	"[-n N] [sampling] SHARD...\n"
+	"mai-run -n N --via PIPELINE [sampling]\n"
+	"mai-run --score|--perplexity|--embed SHARD... | --via PIPELINE\n"
+	"mai-run --bench SHARD...",
+	"Runs a language model, or shards of one: rows in, rows out.",
+	opts,
+};
+
+/* What runs, and what must be given back at the end. */
+struct run {
+	char **paths;
+	size_t n_paths, cap_paths;
+	struct model *model;
+	struct vocab *vocab;
+	struct engine *engine;
+	struct stage *stage;
+	struct link *link;
+	struct source *source;
+};
+
+static int
+check_options(int operands)
+{
+	int modes = (o.n != NULL) + o.score + o.perplexity + (o.embed != NULL) + o.bench;
+
+	if (modes > 1)
+		return opt_usage(&tool, "-n, --score, --perplexity, --embed and --bench exclude each other");
+	if (o.n && !opt_number(o.n, -1, INT64_MAX, &o.n_new))
+		return opt_usage(&tool, "'%s' is no number of tokens", o.n);
+	if (o.via && operands > 0)
+		return opt_usage(&tool, "--via loads no model: '--via' and SHARD exclude each other");
+	if (o.via && (modes == 0 || o.bench))
+		return opt_usage(&tool, "--via goes with -n, --score, --perplexity or --embed");
+	if (!o.via && operands == 0)
+		return opt_usage(&tool, "no model given");
+	if (o.embed && *o.embed && strcmp(o.embed, "mean") && strcmp(o.embed, "cls") && strcmp(o.embed, "last"))
+		return opt_usage(&tool, "'%s' is no way to pool: mean, cls or last", o.embed);
+	if (o.stops.n > STREAM_MAX_STOPS)
+		return opt_usage(&tool, "more than %d stop texts", STREAM_MAX_STOPS);
+	for (size_t i = 0; i < o.stops.n; i++)
+		if (strlen(o.stops.item[i]) > STREAM_MAX_TEXT)
+			return opt_usage(&tool, "a stop text is longer than %d bytes", STREAM_MAX_TEXT);
+	return 0;
+}
+
+static unsigned
+threads(void)
+{
+	cpu_set_t set;
+
+	if (o.threads)
+		return (unsigned)o.threads;
+	return sched_getaffinity(0, sizeof set, &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
+}
+
+static enum stage_output
+stage_output(void)
+{
+	if (!o.embed)
+		return STAGE_LOGITS;
+	return strcmp(o.embed, "cls") == 0 ? STAGE_EMBED_CLS : strcmp(o.embed, "last") == 0 ? STAGE_EMBED_LAST : STAGE_EMBED_MEAN;
+}
+
+static int
+add_path(struct run *r, const char *path)
+{
+	if (mem_grow(&r->paths, &r->cap_paths, r->n_paths + 1, sizeof *r->paths) < 0 || !(r->paths[r->n_paths] = mem_strdup(path)))
+		return -1;
+	r->n_paths++;
+	return 0;
+}
+
+/* A manifest stands for its shards. */
+static int
+add_operand(struct run *r, const char *path)
+{
+	size_t len = strlen(path);
+	struct manifest mf;
+	int rc = 0;
+
+	if (len < 5 || strcmp(path + len - 5, ".json") != 0)
+		return add_path(r, path);
+	if (manifest_read(&mf, path) < 0)
+		return -1;
+	for (uint32_t i = 0; i < mf.n && rc == 0; i++)
+		rc = add_path(r, mf.paths[i]);
+	manifest_free(&mf);
+	return rc;
+}
+
+static int
+load(struct run *r, int n, char **operand)
+{
+	const struct engine_options eo = { threads(), (uint32_t)o.context, o.kv_mem };
+
+	for (int i = 0; i < n; i++)
+		if (add_operand(r, operand[i]) < 0)
+			return -1;
+	if (!(r->model = model_open((const char *const *)r->paths, (uint32_t)r->n_paths)) || model_check_llama(r->model) < 0)
+		return -1;
+	if (r->model->has_head && !(r->vocab = vocab_open(model_vocab_file(r->model))))
+		return -1;
+	if (!(r->engine = engine_new(r->model, &eo)) ||
+	    !(r->stage = stage_new(r->model, r->engine, r->vocab, stage_output())))
+		return -1;
+	msg_info("%s: layers %u to %u of %u, %s kernels, %u threads", r->paths[0], r->model->layer_first,
+	    r->model->layer_last - 1, r->model->hp.n_layers, engine_arithmetic(r->engine)->name, eo.threads);
+	return 0;
+}
+
+static void
+unload(struct run *r)
+{
+	source_free(r->source);
+	link_free(r->link);
+	stage_free(r->stage);
+	engine_free(r->engine);
+	vocab_free(r->vocab);
+	model_free(r->model);
+	for (size_t i = 0; i < r->n_paths; i++)
+		free(r->paths[i]);
+	free(r->paths);
+	free(o.stops.item);
+}
+
+static struct driver_options
+driver_options(void)
+{
+	struct driver_options d = {
+		.slots = (unsigned)o.batch,
+		.generate = o.n != NULL,
+		.n_new = o.n_new,
+		.frame_rows = o.via ? STREAM_MAX_ROWS / 2 : STREAM_MAX_ROWS,
+		.open = {
+			.output = o.n ? OUTPUT_TOKENS : OUTPUT_ROWS,
+			.sampling = {
+				.temperature = (float)o.temperature, .top_p = (float)o.top_p, .min_p = (float)o.min_p,
+				.repeat_penalty = (float)o.repeat_penalty, .repeat_last = (uint32_t)o.repeat_last,
+				.top_k = (uint32_t)o.top_k, .seed = (uint64_t)o.seed, .ignore_eos = o.ignore_eos,
+			},
+			.n_stops = (uint32_t)o.stops.n,
+		},
+	};
+
+	for (size_t i = 0; i < o.stops.n; i++)
+		d.open.stop[i] = (struct open_text){ (const uint8_t *)o.stops.item[i], (uint32_t)strlen(o.stops.item[i]) };
+	return d;
+}
+
+static int
+connect_stages(struct run *r)
+{
+	if (!o.via && (!r->model->has_embedding || !r->model->has_head))
+		return err_set(ERR_DATA, "%s: not a whole model; a part of one runs under --via", r->paths[0]);
+	if (!(r->link = o.via ? link_pipeline(o.via) : link_local(r->stage)))
+		return -1;
+	r->source = source_new(STDIN_FILENO, "stdin", r->link);
+	return r->source ? 0 : -1;
+}
+
+static int
+perplexity(struct run *r, const struct driver_options *d, const struct kernels *k, struct outcome *sum)
+{
+	uint32_t window = o.context ? (uint32_t)o.context : 512;
+	uint32_t bos = r->vocab && vocab_adds_bos(r->vocab) ? vocab_bos(r->vocab) : VOCAB_NONE;
+	struct perplexity p;
+
+	if (measure_perplexity(r->link, r->source, d, k, window, bos, &p, sum) < 0)
+		return -1;
+	if (o.json)
+		printf("{\"perplexity\": %.6f, \"error\": %.6f, \"nll\": %.9f, \"tokens\": %llu, \"bits_per_byte\": %.6f}\n", p.value,
+		    p.value_error, p.nll, (unsigned long long)p.tokens, p.bits_per_byte);
+	else if (p.tokens > 0)
+		printf("perplexity %.4f +/- %.4f\ttokens %llu\tbits per byte %.4f\n", p.value, p.value_error,
+		    (unsigned long long)p.tokens, p.bits_per_byte);
+	return io_close_stdout();
+}
+
+/* The modes that drive a link. */
+static int
+drive(struct run *r, struct outcome *sum)
+{
+	const struct driver_options d = driver_options();
+	const struct kernels *k;
+
+	if (connect_stages(r) < 0)
+		return -1;
+	if (o.n)
+		return generate(r->link, r->source, &d, o.echo, STDOUT_FILENO, sum);
+	if (o.embed)
+		return measure_embeddings(r->link, r->source, &d, STDOUT_FILENO, sum);
+	if (!(k = kernels_best()))
+		return -1;
+	if (o.perplexity)
+		return perplexity(r, &d, k, sum);
+	return measure_scores(r->link, r->source, &d, k, STDOUT_FILENO, sum);
+}
+
+static int
+run(struct run *r, int n, char **operand, struct outcome *sum)
+{
+	if (!o.via && load(r, n, operand) < 0)
+		return -1;
+	if (o.bench)
+		return bench_run(r->model, r->engine, o.json);
+	/* A part of a model that pools embeddings is the last stage of a pipeline, not its driver. */
+	if (o.n || o.score || o.perplexity || (o.embed && (o.via || r->model->has_embedding)))
+		return drive(r, sum);
+	return filter_run(r->stage, r->paths[0], STDIN_FILENO, "stdin", STDOUT_FILENO, "stdout");
+}
+
+int
+main(int argc, char **argv)
+{
+	struct run r = { 0 };
+	struct outcome sum = { 0 };
+	int first, status;
+
+	msg_init("mai-run");
+	first = opt_parse(&tool, argc, argv);
+	if (first < 0)
+		return opt_exit_status();
+	if ((status = check_options(argc - first)) != 0)
+		return status;
+	status = run(&r, argc - first, argv + first, &sum) < 0 ? msg_fail() : sum.status;
+	unload(&r);
+	return status;
+}
