@@ -13,10 +13,10 @@
 #include "model/model.h"
 
 static const struct opt no_opts[] = { { 0 } };
-static const struct opt_tool top = { "mai-shard", "info|split|join [OPTION...] FILE...\n"
-	"mai-shard info [--json] [--ids] MODEL\n"
+static const struct opt_tool top = { "mai-shard", "info [--json] [--ids] MODEL|SHARD...\n"
 	"mai-shard split (-n N | -l RANGES | -b SIZE) [--stock] -o DIR MODEL\n"
-	"mai-shard join -o OUT MANIFEST|SHARD...", "cuts models into shards, and puts them together again", no_opts };
+	"mai-shard join -o OUT MANIFEST|SHARD...",
+	"cuts models into shards and puts them together again; each verb has a --help of its own", no_opts };
 
 static void
 show_progress(void *arg, const char *what, uint64_t done, uint64_t total)
