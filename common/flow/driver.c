@@ -207,7 +207,7 @@ send_rows(struct driver *d)
 	if (n == 0)
 		return 0;
 	d->in_flight++;
-	if (link_send(d->link, &(struct frame){ .type = FRAME_ROWS, .n_rows = n, .rows = d->row }) < 0)
+	if (link_send(d->link, &(struct frame){ .type = FRAME_ROWS, .hops = 1, .n_rows = n, .rows = d->row }) < 0)
 		return -1;
 	for (size_t i = 0; i < d->o->slots; i++)
 		if (d->active[i] && after_rows(d, d->active[i]) < 0)

@@ -15,7 +15,10 @@
 
 static const char name[] = "pipeline";
 
-enum { FIRST_DEPTH = 4, GRACE_MS = 2000 };
+enum {
+	FIRST_DEPTH = 4, /* frames under way until the first has come back and says how many stages there are */
+	GRACE_MS = 2000,
+};
 
 struct pipeline {
 	struct link link;
@@ -203,8 +206,8 @@ take_frames(struct pipeline *p)
 			if (!p->sent_end)
 				return ended_early();
 		}
-		if (f.type == FRAME_ROWS && f.hops + 1 > p->link.depth)
-			p->link.depth = f.hops + 1;
+		if (f.type == FRAME_ROWS && f.hops > 0)
+			p->link.depth = f.hops; /* one more than there are stages */
 		if (p->link.take(p->link.arg, &f) < 0)
 			return -1;
 	}
@@ -298,9 +301,9 @@ pipeline_accepts(struct link *l, const struct stream_header *tokens, const char 
 	return 0;
 }
 
-/* The stages write their headers at once, before they read anything. */
+/* The stages write their headers at once, before they read anything; then ours goes, for tokens of their vocabulary. */
 static int
-read_header(struct pipeline *p)
+exchange_headers(struct pipeline *p)
 {
 	struct pollfd w[2] = { { .fd = p->from, .events = POLLIN } };
 	int rc, more = 1;
@@ -308,7 +311,9 @@ read_header(struct pipeline *p)
 	while ((rc = stream_take_header(p->in, &p->header)) == 0 && more > 0)
 		if (link_poll(w, 1, true) < 0 || (more = stream_fill(p->in)) < 0)
 			return -1;
-	return rc > 0 ? 0 : ended_early();
+	if (rc <= 0)
+		return rc < 0 ? -1 : ended_early();
+	return stream_encode_header(&p->out, &(struct stream_header){ .kind = STREAM_TOKENS, .vocab_id = p->header.vocab_id });
 }
 
 struct link *
@@ -325,7 +330,7 @@ link_pipeline(const char *command)
 	/* A stage whose shell has gone becomes our child, so that none is left unreaped. */
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	catch_signals();
-	if (start(p, command) < 0 || !(p->in = stream_reader_new(p->from, name)) || read_header(p) < 0) {
+	if (start(p, command) < 0 || !(p->in = stream_reader_new(p->from, name)) || exchange_headers(p) < 0) {
 		pipeline_free(&p->link);
 		return NULL;
 	}

@@ -25,16 +25,20 @@ make_header(struct stage *s)
 		.dtype = STREAM_F32,
 		.width = m->has_head && s->output == STAGE_LOGITS ? m->hp.n_vocab : m->hp.dim,
 		.next_layer = m->layer_last,
-		.model_id = m->stated_model_id,
 		.vocab_id = m->stated_vocab_id,
 	};
 	if (hash_is_none(&h->vocab_id) && model_vocab_id(m, &h->vocab_id) < 0)
 		return -1;
-	/* A whole GGUF states no id, and to hash it takes seconds: only hidden states need it. */
-	if (hidden && hash_is_none(&h->model_id) && model_id(m, &h->model_id) < 0)
+	/* What the head gives is for no other stage: it looks the same from a whole GGUF, which only then would be hashed. */
+	if (m->has_head && m->has_embedding)
+		return 0;
+	s->model_id = m->stated_model_id;
+	if (hash_is_none(&s->model_id) && model_id(m, &s->model_id) < 0)
 		return -1;
-	if (!hash_is_none(&h->model_id))
-		snprintf(h->profile, sizeof h->profile, "%s", profile);
+	if (!hidden)
+		return 0;
+	h->model_id = s->model_id;
+	snprintf(h->profile, sizeof h->profile, "%s", profile);
 	return 0;
 }
 
@@ -66,13 +70,13 @@ accepts_hidden(const struct stage *s, const struct stream_header *in, const char
 	if (in->next_layer != m->layer_first)
 		return err_set(ERR_DATA, "%s goes on at layer %u, but this shard begins at layer %u", name, in->next_layer,
 		    m->layer_first);
-	if (!hash_equal(&in->model_id, &s->header.model_id))
+	if (!hash_equal(&in->model_id, &s->model_id))
 		return err_set(ERR_DATA, "%s was made by another model than this shard's", name);
 	if (in->width != m->hp.dim)
 		return err_set(ERR_DATA, "%s has rows of %u elements, this model of %u", name, in->width, m->hp.dim);
-	if (strncmp(in->profile, s->header.profile, sizeof in->profile) != 0)
+	if (strncmp(in->profile, profile, sizeof in->profile) != 0)
 		return err_set(ERR_DATA, "%s was computed as \"%.*s\", this stage computes \"%s\"", name,
-		    (int)sizeof in->profile, in->profile, s->header.profile);
+		    (int)sizeof in->profile, in->profile, profile);
 	return 0;
 }
 
@@ -116,7 +120,7 @@ pass_on(const struct frame *in, stage_emit *emit, void *arg)
 {
 	struct frame f = *in;
 
-	f.hops++;
+	f.hops = stage_hops(in);
 	return emit(arg, &f);
 }
 

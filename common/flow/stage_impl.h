@@ -35,6 +35,7 @@ struct stage {
 	const struct vocab *vocab;
 	enum stage_output output;
 	struct stream_header header;
+	struct hash model_id; /* of hidden states that come or go; none for a whole model */
 	enum stream_dtype in_dtype; /* of the hidden states that come in */
 	struct sampler *sampler;
 	struct seqmap seqs;
@@ -62,6 +63,13 @@ struct stage_seq *stage_find(struct stage *s, uint32_t id);
 
 /* Ends a sequence here; its close is given after the frame that is being made. */
 void stage_end(struct stage *s, struct stage_seq *q, enum close_reason reason, uint32_t pos);
+
+/* What a frame that follows from `in` says: a driver counts stages, a plain pipe does not. */
+static inline uint32_t
+stage_hops(const struct frame *in)
+{
+	return in->hops ? in->hops + 1 : 0;
+}
 
 /* stage_rows.c: a frame of rows. */
 int stage_rows(struct stage *s, const struct frame *f, stage_emit *emit, void *arg);

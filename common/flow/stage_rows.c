@@ -109,7 +109,7 @@ static int
 emit_rows(struct stage *s, const struct frame *in, const void *data, size_t row_bytes, stage_emit *emit, void *arg)
 {
 	return emit(arg, &(struct frame){
-		.type = FRAME_ROWS, .hops = in->hops + 1,
+		.type = FRAME_ROWS, .hops = stage_hops(in),
 		.n_rows = (uint32_t)s->n, .rows = s->row, .data = data, .row_bytes = row_bytes,
 	});
 }

@@ -141,7 +141,7 @@ struct open {
 
 struct frame {
 	enum frame_type type;
-	uint32_t hops; /* stages this frame has passed since its token stream: each adds one */
+	uint32_t hops; /* not 0: a driver counts its stages, each of which adds one */
 	uint32_t seq, pos;
 	uint64_t value;
 	enum close_reason reason;
