@@ -10,10 +10,15 @@
 
 # examples PAGE: its commands, one a line
 examples() {
-	mandoc -T ascii -O width=400,indent=0 "$1" | sed 's/.\x08//g' | awk '
+	mandoc -T ascii -O width=400,indent=0 "$1" | sed 's/.\x08//g' | commands '$ '
+}
+
+# commands PROMPT: those on stdin that begin with it, one a line
+commands() {
+	awk -v prompt="$1" '
 		{ sub(/^ +/, ""); sub(/ +$/, "") }
 		goes_on { line = line " " $0 }
-		!goes_on && /^\$ / { line = substr($0, 3) }
+		!goes_on && index($0, prompt) == 1 { line = substr($0, length(prompt) + 1) }
 		line != "" {
 			goes_on = line ~ /(\||\\|&&)$/
 			if (!goes_on) {

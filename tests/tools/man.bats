@@ -86,3 +86,12 @@ page_options() {
 	[ "$status" = 1 ]
 	[[ $output == *"status 1: echo a | false | cat" ]]
 }
+
+@test "the pipelines of the README are among those of mai(7), which are run" {
+	sed -n '/^## Three pipelines/,/^## What/p' "$top/README.md" | sed -n 's/^    /$ /p' | tr '\n' '\r' |
+		sed 's/|\r\$ /|\r/g' | tr '\r' '\n' | commands '$ ' >"$BATS_TEST_TMPDIR/readme"
+	[ -s "$BATS_TEST_TMPDIR/readme" ]
+	examples "$top/man/man7/mai.7" >"$BATS_TEST_TMPDIR/page"
+	run grep -vxFf "$BATS_TEST_TMPDIR/page" "$BATS_TEST_TMPDIR/readme"
+	[ -z "$output" ]
+}
