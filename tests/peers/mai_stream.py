@@ -1,0 +1,198 @@
+#!/usr/bin/python3
+"""mai_stream.py: mai-stream(5) read and written without mai, for tests.
+
+	mai_stream.py tokens [-r ROWS] [-m] [-w last]    decimal ids, a sequence a line -> a token stream
+	mai_stream.py ids                                a token stream -> decimal ids, a sequence a line
+	mai_stream.py rows [-p]                          a stream -> the data of its rows by sequence and position, and
+	                                                 nothing else: frames may lie otherwise. -p: seq, pos, token before each
+	mai_stream.py frames                             a stream -> a line a frame
+
+-r: rows in a frame; -m: frames mix sequences, a row of each in turn; -w last: an output is wanted for the last row only.
+"""
+import argparse
+import struct
+import sys
+
+import numpy as np
+import xxhash
+
+ROWS, OPEN, PROMPT_END, FORK, CUT, CLOSE, ERROR, END = range(1, 9)
+TYPES = ["", "rows", "open", "prompt-end", "fork", "cut", "close", "error", "end"]
+STOP, LENGTH, CONTEXT, MEMORY, REFUSED, FAULT = range(1, 7)
+TOKENS, HIDDEN, LOGITS, SCORES, EMBEDDINGS = range(1, 6)
+WANTED, HELD = 1, 2
+ROW = np.dtype([("seq", "<u4"), ("pos", "<u4"), ("token", "<u4"), ("flags", "<u4")])
+MAGIC = b"\x89MAI\r\n\x1a\n"
+
+
+def pad(data):
+    return data + bytes(-len(data) % 64)
+
+
+def check(condition, reason):
+    if not condition:
+        raise SystemExit("mai_stream.py: " + reason)
+
+
+# ---- writing ----
+
+def header(kind=TOKENS, width=0, next_layer=0):
+    h = MAGIC + struct.pack("<6I", 1, kind, 0, width, next_layer, 0)
+    h += bytes(248 - len(h))
+    return h + struct.pack("<Q", xxhash.xxh3_64_intdigest(h))
+
+
+def frame(kind, payload=b"", n_rows=0, seq=0, pos=0, value=0):
+    h = b"MAIF" + struct.pack("<HHIIQQIIQQ", kind, 0, n_rows, 0, len(payload), len(payload), seq, pos, value,
+                              xxhash.xxh3_64_intdigest(payload))
+    return h + struct.pack("<Q", xxhash.xxh3_64_intdigest(h)) + pad(payload)
+
+
+def open_frame(seq, ordinal):
+    return frame(OPEN, struct.pack("<QQIffffIIII12x", ordinal, 0, 0, 0, 1, 0, 1, 0, 0, 0, 0), seq=seq)
+
+
+def rows_frame(rows):
+    table = np.array(rows, ROW).tobytes()
+    return frame(ROWS, pad(table), n_rows=len(rows))
+
+
+def end_of(seq, n):
+    return frame(PROMPT_END, seq=seq) + frame(CLOSE, seq=seq, pos=n, value=STOP)
+
+
+def write_tokens(out, sequences, rows, mix, wanted):
+    def row(s, i):
+        n = len(sequences[s])
+        return (s, i, sequences[s][i], WANTED if wanted == "all" or i == n - 1 else 0)
+
+    out.write(header())
+    if mix:
+        for s in range(len(sequences)):
+            out.write(open_frame(s, s))
+        longest = max(map(len, sequences), default=0)
+        table = [row(s, i) for i in range(longest) for s in range(len(sequences)) if i < len(sequences[s])]
+        for i in range(0, len(table), rows):
+            out.write(rows_frame(table[i:i + rows]))
+        for s, t in enumerate(sequences):
+            out.write(end_of(s, len(t)))
+    else:
+        for s, t in enumerate(sequences):
+            out.write(open_frame(s, s))
+            for i in range(0, len(t), rows):
+                out.write(rows_frame([row(s, k) for k in range(i, min(i + rows, len(t)))]))
+            out.write(end_of(s, len(t)))
+    out.write(frame(END))
+
+
+# ---- reading ----
+
+def read(data):
+    """Yields the header's fields, and then each frame as (type, fields): of all streams in data."""
+    at = 0
+    while at < len(data):
+        h = data[at:at + 256]
+        check(h[:8] == MAGIC, "no header at byte %d" % at)
+        check(struct.unpack_from("<Q", h, 248)[0] == xxhash.xxh3_64_intdigest(h[:248]), "wrong sum of a header")
+        version, kind, dtype, width, next_layer = struct.unpack_from("<5I", h, 8)
+        check(version == 1 and dtype == 0, "version %d, element type %d" % (version, dtype))
+        yield "header", dict(kind=kind, width=width, next_layer=next_layer)
+        at += 256
+        while True:
+            f = data[at:at + 64]
+            check(len(f) == 64, "the stream was cut")
+            check(f[:4] == b"MAIF", "no frame at byte %d" % at)
+            check(struct.unpack_from("<Q", f, 56)[0] == xxhash.xxh3_64_intdigest(f[:56]), "wrong sum of a head")
+            kind, flags, n_rows, hops, stored, plain, seq, pos, value, digest = struct.unpack_from("<HHIIQQIIQQ", f, 4)
+            payload = data[at + 64:at + 64 + stored]
+            check(flags == 0 and stored == plain == len(payload), "a payload that is cut or compressed")
+            check(digest == xxhash.xxh3_64_intdigest(payload), "wrong sum of a payload")
+            at += 64 + stored + -stored % 64
+            yield TYPES[kind], dict(n_rows=n_rows, hops=hops, seq=seq, pos=pos, value=value, payload=payload)
+            if kind == END:
+                break
+
+
+def rows_of(fields):
+    """The row table and the data, an f32 array with a line for each row."""
+    n, payload = fields["n_rows"], fields["payload"]
+    table = np.frombuffer(payload, ROW, n)
+    data = np.frombuffer(payload, "<f4", offset=(16 * n + 63) // 64 * 64)
+    return table, data.reshape(n, -1) if n else data.reshape(0, 0)
+
+
+def collect(data):
+    """All rows of a stream, in the order of its sequences' ordinals and of positions: seq, pos, token, row of f32."""
+    ordinals, tables, arrays, base = {}, [], [], 0
+    for kind, f in read(data):
+        if kind == "header":
+            base = max(ordinals.values(), default=-1) + 1
+            ids = {}
+        elif kind == "open":
+            ids[f["seq"]] = base + struct.unpack_from("<Q", f["payload"])[0]
+            ordinals[len(ordinals)] = ids[f["seq"]]
+        elif kind == "rows" and f["n_rows"]:
+            table, array = rows_of(f)
+            table = table.copy()
+            table["seq"] = [ids[s] for s in table["seq"]]
+            tables.append(table)
+            arrays.append(array)
+    if not tables:
+        return np.zeros(0, ROW), np.zeros((0, 0), "<f4"), sorted(ordinals.values())
+    table, array = np.concatenate(tables), np.concatenate(arrays)
+    order = np.lexsort((table["pos"], table["seq"]))
+    return table[order], array[order], sorted(ordinals.values())
+
+
+# ---- the command line ----
+
+def print_ids(data):
+    table, _, ordinals = collect(data)
+    for o in ordinals:
+        print(*table["token"][table["seq"] == o])
+
+
+def print_rows(data, places):
+    table, array, _ = collect(data)
+    out = sys.stdout.buffer
+    if not places:
+        out.write(array.tobytes())
+        return
+    for r, values in zip(table, array):
+        out.write(struct.pack("<III", r["seq"], r["pos"], r["token"]) + values.tobytes())
+
+
+def print_frames(data):
+    for kind, f in read(data):
+        if kind == "header":
+            print("header", f["kind"], f["width"], f["next_layer"])
+        elif kind == "rows":
+            print("rows", *["%d@%d:%d%s" % (r["seq"], r["pos"], r["token"], "!" if r["flags"] & WANTED else "")
+                            for r in rows_of(f)[0]])
+        else:
+            print(kind, f["seq"], f["pos"], f["value"])
+
+
+def main():
+    p = argparse.ArgumentParser()
+    p.add_argument("what", choices=["tokens", "ids", "rows", "frames"])
+    p.add_argument("-r", type=int, default=512)
+    p.add_argument("-m", action="store_true")
+    p.add_argument("-p", action="store_true")
+    p.add_argument("-w", choices=["all", "last"], default="all")
+    o = p.parse_args()
+    if o.what == "tokens":
+        sequences = [list(map(int, line.split())) for line in sys.stdin]
+        write_tokens(sys.stdout.buffer, sequences, o.r, o.m, o.w)
+        return
+    data = sys.stdin.buffer.read()
+    if o.what == "ids":
+        print_ids(data)
+    elif o.what == "rows":
+        print_rows(data, o.p)
+    else:
+        print_frames(data)
+
+
+if __name__ == "__main__":
+    main()

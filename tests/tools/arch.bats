@@ -1,0 +1,63 @@
+# The architectures that mai-run computes, beside llama.cpp's logits; those that it does not compute are refused.
+
+load setup
+load stream
+
+computed='llama-gqa llama-mha-tied llama-rope-freqs llama-rope-linear llama-rope-yarn types-f32 types-f16 types-bf16 types-q8_0'
+
+# logits MODEL EXPECTED OUT
+logits() {
+	"$peers/arch.py" tokens "$2" | stream tokens | mai-run "$1" | stream rows >"$3"
+}
+
+setup() {
+	need_numpy
+	need_shared models/arch
+	cd "$BATS_TEST_TMPDIR" || return
+	arch=$SHARED/models/arch
+}
+
+@test "logits are llama.cpp's, as close as two of its own builds are" {
+	for name in $computed; do
+		logits "$arch/$name.gguf" "$arch/$name.expected.json" rows
+		"$peers/arch.py" compare "$arch/$name.expected.json" rows
+	done
+}
+
+@test "greedy tokens are llama.cpp's" {
+	for name in $computed; do
+		"$peers/arch.py" tokens "$arch/$name.expected.json" | stream tokens -w last |
+			mai-run -n 24 --temp 0 --ignore-eos "$arch/$name.gguf" | stream ids >ids
+		"$peers/arch.py" greedy "$arch/$name.expected.json" ids
+	done
+}
+
+@test "a model that is a little another one is noticed" {
+	# the same weights, but rounded to f16
+	logits "$arch/types-f16.gguf" "$arch/types-f32.expected.json" rows
+	run -1 "$peers/arch.py" compare "$arch/types-f32.expected.json" rows
+	[[ $output == *largest* ]]
+}
+
+# Status 1, nothing on stdout but a stream that says it failed, one line on stderr that names the file.
+refused() {
+	local status=0
+	echo 1 2 3 | stream tokens >in.mai
+	mai-run "$1" <in.mai >out 2>err || status=$?
+	[ "$status" = 1 ] || fail "$1: status $status" "$(cat err)"
+	[ ! -s out ] || fail "$1: output"
+	[ "$(wc -l <err)" = 1 ] || fail "$1: not one line" "$(cat err)"
+	grep -q -F "$(basename "$1")" err || fail "$1: not named" "$(cat err)"
+}
+
+@test "other architectures and types are refused: status 1, one line" {
+	local n=0
+	for f in "$arch"/*.gguf; do
+		case " $computed " in
+		*" $(basename "$f" .gguf) "*) continue ;;
+		esac
+		refused "$f"
+		n=$((n + 1))
+	done
+	[ $n -gt 20 ]
+}
