@@ -66,8 +66,7 @@ static const struct opt_tool tool = {
 
 /* What runs, and what must be given back at the end. */
 struct run {
-	char **paths;
-	size_t n_paths, cap_paths;
+	const char *name; /* the first shard's, for messages */
 	struct model *model;
 	struct vocab *vocab;
 	struct engine *engine;
@@ -120,48 +119,19 @@ stage_output(void)
 }
 
 static int
-add_path(struct run *r, const char *path)
-{
-	if (mem_grow(&r->paths, &r->cap_paths, r->n_paths + 1, sizeof *r->paths) < 0 || !(r->paths[r->n_paths] = mem_strdup(path)))
-		return -1;
-	r->n_paths++;
-	return 0;
-}
-
-/* A manifest stands for its shards. */
-static int
-add_operand(struct run *r, const char *path)
-{
-	size_t len = strlen(path);
-	struct manifest mf;
-	int rc = 0;
-
-	if (len < 5 || strcmp(path + len - 5, ".json") != 0)
-		return add_path(r, path);
-	if (manifest_read(&mf, path) < 0)
-		return -1;
-	for (uint32_t i = 0; i < mf.n && rc == 0; i++)
-		rc = add_path(r, mf.paths[i]);
-	manifest_free(&mf);
-	return rc;
-}
-
-static int
 load(struct run *r, int n, char **operand)
 {
 	const struct engine_options eo = { threads(), (uint32_t)o.context, o.kv_mem };
 
-	for (int i = 0; i < n; i++)
-		if (add_operand(r, operand[i]) < 0)
-			return -1;
-	if (!(r->model = model_open((const char *const *)r->paths, (uint32_t)r->n_paths)) || model_check_llama(r->model) < 0)
+	r->name = operand[0];
+	if (!(r->model = model_open((const char *const *)operand, (uint32_t)n)) || model_check_llama(r->model) < 0)
 		return -1;
 	if (r->model->has_head && !(r->vocab = vocab_open(model_vocab_file(r->model))))
 		return -1;
 	if (!(r->engine = engine_new(r->model, &eo)) ||
 	    !(r->stage = stage_new(r->model, r->engine, r->vocab, stage_output())))
 		return -1;
-	msg_info("%s: layers %u to %u of %u, %s kernels, %u threads", r->paths[0], r->model->layer_first,
+	msg_info("%s: layers %u to %u of %u, %s kernels, %u threads", r->name, r->model->layer_first,
 	    r->model->layer_last - 1, r->model->hp.n_layers, engine_arithmetic(r->engine)->name, eo.threads);
 	return 0;
 }
@@ -175,9 +145,6 @@ unload(struct run *r)
 	engine_free(r->engine);
 	vocab_free(r->vocab);
 	model_free(r->model);
-	for (size_t i = 0; i < r->n_paths; i++)
-		free(r->paths[i]);
-	free(r->paths);
 	free(o.stops.item);
 }
 
@@ -209,7 +176,7 @@ static int
 connect_stages(struct run *r)
 {
 	if (!o.via && (!r->model->has_embedding || !r->model->has_head))
-		return err_set(ERR_DATA, "%s: not a whole model; a part of one runs under --via", r->paths[0]);
+		return err_set(ERR_DATA, "%s: not a whole model; a part of one runs under --via", r->name);
 	if (!(r->link = o.via ? link_pipeline(o.via) : link_local(r->stage)))
 		return -1;
 	r->source = source_new(STDIN_FILENO, "stdin", r->link);
@@ -264,7 +231,7 @@ run(struct run *r, int n, char **operand, struct outcome *sum)
 	/* A part of a model that pools embeddings is the last stage of a pipeline, not its driver. */
 	if (o.n || o.score || o.perplexity || (o.embed && (o.via || r->model->has_embedding)))
 		return drive(r, sum);
-	return filter_run(r->stage, r->paths[0], STDIN_FILENO, "stdin", STDOUT_FILENO, "stdout");
+	return filter_run(r->stage, r->name, STDIN_FILENO, "stdin", STDOUT_FILENO, "stdout");
 }
 
 int
