@@ -83,7 +83,7 @@ stops_check(const struct stops *s, const struct vocab *v, const uint32_t *token,
 		if (vocab_piece(v, token[i], &text) < 0)
 			goto out;
 	hit = first_match(s, text.data, text.len, &state);
-	rc = state;
+	rc = (int)state; /* none of them is negative */
 	if (state == STOP_HIT) {
 		/* the token that holds the byte at `hit` */
 		text.len = 0;
