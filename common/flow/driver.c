@@ -5,7 +5,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
-#include "flow/seqmap.h"
+#include "stream/seqmap.h"
 
 struct driver {
 	struct link *link;

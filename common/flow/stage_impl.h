@@ -3,7 +3,7 @@
 #define MAI_FLOW_STAGE_IMPL_H
 
 #include "compute/sample.h"
-#include "flow/seqmap.h"
+#include "stream/seqmap.h"
 #include "flow/stage.h"
 #include "flow/stop.h"
 

@@ -80,7 +80,8 @@ compress_payload(struct pieces *p, uint64_t plain, uint64_t *stored)
 	}
 	n = zstd_pieces(z, p, plain, out.data, plain);
 	ZSTD_freeCCtx(z);
-	if (n == 0 || n >= plain || plain > n * (uint64_t)STREAM_MAX_RATIO) {
+	/* What only the padding gains is nothing. */
+	if (n == 0 || n + padding(n).iov_len >= plain + padding(plain).iov_len || plain > n * (uint64_t)STREAM_MAX_RATIO) {
 		buf_free(&out);
 		return 0;
 	}

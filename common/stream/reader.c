@@ -338,18 +338,21 @@ stream_take(struct stream_reader *r, struct frame *f)
 	if ((rc = require(r, r->need)) <= 0)
 		return rc;
 	if (wire_head_unpack(&h, r->data + r->pos) < 0 || unpack_head(r, f, &h) < 0)
-		return fault(r);
+		goto fault;
 	size_t whole = STREAM_FRAME_SIZE + ((size_t)h.stored + STREAM_ALIGN - 1) / STREAM_ALIGN * STREAM_ALIGN;
 	if ((rc = require(r, whole)) <= 0)
 		return rc;
 	if (take_payload(r, f, &h) < 0)
-		return fault(r);
+		goto fault;
 	if (h.type == FRAME_ERROR)
 		r->place = AFTER_ERROR;
 	if (h.type == FRAME_END)
 		r->place = AT_HEADER;
 	consume(r, whole, r->place == AT_HEADER ? STREAM_HEADER_SIZE : STREAM_FRAME_SIZE);
 	return 1;
+fault:
+	*f = (struct frame){0};
+	return fault(r);
 }
 
 int
@@ -371,6 +374,7 @@ stream_read(struct stream_reader *r, struct frame *f)
 {
 	int rc;
 
+	*f = (struct frame){0};
 	if (r->place == AT_HEADER)
 		return 0;
 	while ((rc = stream_take(r, f)) == 0)

@@ -188,7 +188,8 @@ void stream_reader_free(struct stream_reader *r);
 int stream_read_header(struct stream_reader *r, struct stream_header *h);
 
 /* Next frame: 1; 0 for the end of this stream (its FRAME_END was read); -1 error, also for FRAME_ERROR and for an
- * input that ends without FRAME_END ("the stream was cut"). Blocks. */
+ * input that ends without FRAME_END ("the stream was cut"). Of these only FRAME_ERROR sets f->type, so that it can be
+ * passed on. Blocks. */
 int stream_read(struct stream_reader *r, struct frame *f);
 
 /*

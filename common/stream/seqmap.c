@@ -1,4 +1,4 @@
-#include "flow/seqmap.h"
+#include "stream/seqmap.h"
 
 #include <stdlib.h>
 
