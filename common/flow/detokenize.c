@@ -8,7 +8,7 @@
 #include "base/err.h"
 #include "base/io.h"
 #include "base/mem.h"
-#include "flow/seqmap.h"
+#include "stream/seqmap.h"
 #include "stream/stream.h"
 
 static const char name_out[] = "stdout";

@@ -99,7 +99,8 @@ filter(const unsigned char *header, float factor)
 			fail("the checksum is wrong");
 		if (type == ROWS)
 			scale(head, payload, length, get(header + 20, 4), factor);
-		put(head + 12, get(head + 12, 4) + 1, 4); /* one hop more */
+		if (get(head + 12, 4) > 0) /* a driver counts its stages */
+			put(head + 12, get(head + 12, 4) + 1, 4);
 		put(head + 56, XXH3_64bits(head, 56), 8);
 		give(head, FRAME);
 		give(payload, padded(length));

@@ -45,7 +45,8 @@ def frames(width, factor):
         if kind == ROWS and stored > table:
             rows = np.frombuffer(payload, np.float32, n_rows * width, table).reshape(n_rows, width)
             rows *= np.float32(factor)
-        head = FRAME.pack(magic, kind, flags, n_rows, hops + 1, stored, plain, seq, pos, value,
+        hops += hops > 0  # a driver counts its stages
+        head = FRAME.pack(magic, kind, flags, n_rows, hops, stored, plain, seq, pos, value,
                           xxh3(memoryview(payload)[:stored]), 0)[:56]
         give(head, struct.pack("<Q", xxh3(head)), payload)
 

@@ -40,9 +40,9 @@ hidden() {
 	END
 }
 
-# What the filters should make of it: factor -2, hops one more.
+# What the filters should make of it: factor -2, one hop more where hops are counted.
 scaled() {
-	mai-cat --json | sed -E 's/"hops":2/"hops":3/; t a; s/"hops":0/"hops":1/; :a
+	mai-cat --json | sed -E 's/"hops":2/"hops":3/
 		s/\[1,-2,0.5\]/[-2,4,-1]/; s/\[3,0.100000001,1.00000002e\+30\]/[-6,-0.200000003,-2.00000003e+30]/; s/\[8,9,10\]/[-16,-18,-20]/' |
 		mai-cat --from-json
 }

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "tap.h"
-#include "flow/seqmap.h"
+#include "stream/seqmap.h"
 
 enum { IDS = 300, STEPS = 200000 };
 

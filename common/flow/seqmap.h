@@ -1,2 +1,0 @@
-/* seqmap.h: moved, since stream/ maps sequence ids too. */
-#include "stream/seqmap.h"
