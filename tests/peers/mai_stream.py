@@ -1,13 +1,14 @@
 #!/usr/bin/python3
 """mai_stream.py: mai-stream(5) read and written without mai, for tests.
 
-	mai_stream.py tokens [-r ROWS] [-m] [-w last]    decimal ids, a sequence a line -> a token stream
+	mai_stream.py tokens [-r ROWS] [-m] [-w last] [-b N]   decimal ids, a sequence a line -> a token stream
 	mai_stream.py ids                                a token stream -> decimal ids, a sequence a line
 	mai_stream.py rows [-p]                          a stream -> the data of its rows by sequence and position, and
 	                                                 nothing else: frames may lie otherwise. -p: seq, pos, token before each
 	mai_stream.py frames                             a stream -> a line a frame
 
--r: rows in a frame; -m: frames mix sequences, a row of each in turn; -w last: an output is wanted for the last row only.
+-r: rows in a frame; -m: frames mix sequences, a row of each in turn; -w last: an output is wanted for the last row only;
+-b: the bytes of each sequence's text.
 """
 import argparse
 import struct
@@ -57,11 +58,11 @@ def rows_frame(rows):
     return frame(ROWS, pad(table), n_rows=len(rows))
 
 
-def end_of(seq, n):
-    return frame(PROMPT_END, seq=seq) + frame(CLOSE, seq=seq, pos=n, value=STOP)
+def end_of(seq, n, text_bytes):
+    return frame(PROMPT_END, seq=seq, value=text_bytes) + frame(CLOSE, seq=seq, pos=n, value=STOP)
 
 
-def write_tokens(out, sequences, rows, mix, wanted):
+def write_tokens(out, sequences, rows, mix, wanted, text_bytes):
     def row(s, i):
         n = len(sequences[s])
         return (s, i, sequences[s][i], WANTED if wanted == "all" or i == n - 1 else 0)
@@ -75,13 +76,13 @@ def write_tokens(out, sequences, rows, mix, wanted):
         for i in range(0, len(table), rows):
             out.write(rows_frame(table[i:i + rows]))
         for s, t in enumerate(sequences):
-            out.write(end_of(s, len(t)))
+            out.write(end_of(s, len(t), text_bytes))
     else:
         for s, t in enumerate(sequences):
             out.write(open_frame(s, s))
             for i in range(0, len(t), rows):
                 out.write(rows_frame([row(s, k) for k in range(i, min(i + rows, len(t)))]))
-            out.write(end_of(s, len(t)))
+            out.write(end_of(s, len(t), text_bytes))
     out.write(frame(END))
 
 
@@ -167,7 +168,8 @@ def print_frames(data):
         if kind == "header":
             print("header", f["kind"], f["width"], f["next_layer"])
         elif kind == "rows":
-            print("rows", *["%d@%d:%d%s" % (r["seq"], r["pos"], r["token"], "!" if r["flags"] & WANTED else "")
+            print("rows", *["%d@%d:%d%s%s" % (r["seq"], r["pos"], r["token"], "~" if r["flags"] & HELD else "",
+                                              "!" if r["flags"] & WANTED else "")
                             for r in rows_of(f)[0]])
         else:
             print(kind, f["seq"], f["pos"], f["value"])
@@ -179,11 +181,12 @@ def main():
     p.add_argument("-r", type=int, default=512)
     p.add_argument("-m", action="store_true")
     p.add_argument("-p", action="store_true")
+    p.add_argument("-b", type=int, default=0)
     p.add_argument("-w", choices=["all", "last"], default="all")
     o = p.parse_args()
     if o.what == "tokens":
         sequences = [list(map(int, line.split())) for line in sys.stdin]
-        write_tokens(sys.stdout.buffer, sequences, o.r, o.m, o.w)
+        write_tokens(sys.stdout.buffer, sequences, o.r, o.m, o.w, o.b)
         return
     data = sys.stdin.buffer.read()
     if o.what == "ids":
