@@ -23,7 +23,7 @@ static struct {
 } o = { .type = "q8_0", .shape = "1b", .seed = 1 };
 static const struct opt opts[] = {
 	{ 0, "type", "TYPE", OPT_STR, &o.type, 0, 0, "of the matrices: q8_0 (default), f16, bf16 or f32" },
-	{ 0, "shape", "SHAPE", OPT_STR, &o.shape, 0, 0, "1b (default), 110m or tiny" },
+	{ 0, "shape", "SHAPE", OPT_STR, &o.shape, 0, 0, "1b (default), 110m, tiny or deep" },
 	{ 0, "seed", "S", OPT_INT, &o.seed, 0, 1e15, "other weights: 1" },
 	{ 0 },
 };
@@ -38,6 +38,7 @@ static const struct shape {
 	{ "1b", 2048, 16, 32, 8, 64, 8192, 32000, 4096, 500000 }, /* Llama 3.2 1B but for the vocabulary */
 	{ "110m", 768, 12, 12, 12, 64, 2048, 32000, 1024, 10000 },
 	{ "tiny", 64, 2, 4, 2, 16, 192, 512, 256, 10000 },
+	{ "deep", 96, 5, 6, 2, 16, 224, 300, 256, 10000 }, /* as many layers as shards in the tests; an odd vocabulary */
 };
 
 static const struct weights {
