@@ -20,6 +20,7 @@ struct text {
 	uint32_t first; /* position of token[0] */
 	uint32_t *token;
 	size_t n, cap;
+	size_t shown;   /* of those, the ones that may be written: what is held waits for what comes behind it */
 	size_t written;
 	struct decoder decoder;
 	bool closed;
@@ -31,6 +32,7 @@ struct state {
 	const char *name;
 	struct seqmap open;  /* by the ids of the present stream */
 	struct text *list;   /* by ordinal; the first is written as it comes */
+	struct text *last;   /* of the list */
 	uint64_t turn;       /* ordinal that is to be written next */
 	struct buf out;
 };
@@ -46,19 +48,24 @@ flush(struct state *s)
 	return rc;
 }
 
-/* Newlines behind `from` become \n, so that the sequence stays a line. */
+/* Newlines behind `from` become \n, so that the sequence stays a line. From the end on: each byte moves once. */
 static int
 escape_lines(struct buf *out, size_t from)
 {
-	for (size_t i = from; i < out->len; i++) {
-		if (out->data[i] != '\n')
-			continue;
-		if (buf_reserve(out, 1) < 0)
-			return -1;
-		memmove(out->data + i + 1, out->data + i, out->len - i);
-		out->len++;
-		out->data[i++] = '\\';
-		out->data[i] = 'n';
+	size_t newlines = 0, i = out->len;
+
+	for (size_t k = from; k < out->len; k++)
+		newlines += out->data[k] == '\n';
+	if (newlines == 0)
+		return 0;
+	if (buf_reserve(out, newlines) < 0)
+		return -1;
+	out->len += newlines;
+	for (size_t to = out->len; to > i; ) {
+		uint8_t c = out->data[--i];
+		out->data[--to] = c == '\n' ? 'n' : c;
+		if (c == '\n')
+			out->data[--to] = '\\';
 	}
 	return 0;
 }
@@ -66,9 +73,9 @@ escape_lines(struct buf *out, size_t from)
 static int
 write_tokens(struct state *s, struct text *t)
 {
-	size_t from = s->out.len;
+	size_t from = s->out.len, end = t->closed ? t->n : t->shown;
 
-	for (; t->written < t->n; t->written++) {
+	for (; t->written < end; t->written++) {
 		t->decoder.started |= t->first > 0;
 		if (decoder_token(&t->decoder, s->d->vocab, t->token[t->written], &s->out) < 0)
 			return -1;
@@ -110,6 +117,8 @@ write_ready(struct state *s)
 			break;
 		s->turn++;
 		s->list = t->next;
+		if (t == s->last)
+			s->last = NULL;
 		text_free(t);
 	}
 	return flush(s);
@@ -120,12 +129,17 @@ write_ready(struct state *s)
 static struct text *
 begin(struct state *s, uint32_t id, uint64_t ordinal)
 {
-	struct text *t, **at = &s->list;
+	/* They mostly come in order: looking begins at the end. */
+	struct text *t, **at = s->last && s->last->ordinal < ordinal ? &s->last->next : &s->list;
 
 	while (*at && (*at)->ordinal < ordinal)
 		at = &(*at)->next;
 	if (ordinal < s->turn || (*at && (*at)->ordinal == ordinal) || seqmap_get(&s->open, id)) {
 		err_set(ERR_DATA, "%s: sequence %u is opened twice", s->name, id);
+		return NULL;
+	}
+	if (s->open.n >= STREAM_MAX_SEQUENCES) {
+		err_set(ERR_DATA, "%s: more than %d sequences are open", s->name, STREAM_MAX_SEQUENCES);
 		return NULL;
 	}
 	if (!(t = mem_alloc(1, sizeof *t)))
@@ -135,20 +149,27 @@ begin(struct state *s, uint32_t id, uint64_t ordinal)
 		free(t);
 		return NULL;
 	}
+	if (!t->next)
+		s->last = t;
 	*at = t;
 	return t;
 }
 
 static int
-add(struct state *s, struct text *t, uint32_t pos, uint32_t token)
+add(struct state *s, struct text *t, uint32_t pos, uint32_t token, uint32_t flags)
 {
 	if (t->n == 0)
 		t->first = pos;
 	if (token == ROW_NO_TOKEN || pos != t->first + t->n)
 		return err_set(ERR_DATA, "%s: a row of sequence %u at position %u is out of place", s->name, t->id, pos);
+	if (token >= vocab_size(s->d->vocab))
+		return err_set(ERR_DATA, "%s: sequence %u has token %u at position %u, but the vocabulary has %u", s->name, t->id, token,
+		    pos, vocab_size(s->d->vocab));
 	if (mem_grow(&t->token, &t->cap, t->n + 1, sizeof *t->token) < 0)
 		return -1;
 	t->token[t->n++] = token;
+	if (!(flags & ROW_HELD))
+		t->shown = t->n;
 	return 0;
 }
 
@@ -160,19 +181,33 @@ take_rows(struct state *s, const struct frame *f)
 		struct text *t = seqmap_get(&s->open, r->seq);
 		if (!t)
 			return err_set(ERR_DATA, "%s: sequence %u was not opened", s->name, r->seq);
-		if (add(s, t, r->pos, r->token) < 0)
+		if (add(s, t, r->pos, r->token, r->flags) < 0)
 			return -1;
 	}
 	return 0;
 }
 
+/* How many tokens of t stand before `pos`. */
+static size_t
+before(const struct text *t, uint32_t pos)
+{
+	size_t n = pos > t->first ? pos - t->first : 0;
+
+	return n < t->n ? n : t->n;
+}
+
+/* What stands at `pos` and behind it was part of a stop text, if it was not written yet. */
 static void
-close_text(struct state *s, uint32_t id)
+close_text(struct state *s, uint32_t id, uint32_t pos)
 {
 	struct text *t = seqmap_get(&s->open, id);
 
-	if (t)
-		t->closed = true;
+	if (!t)
+		return;
+	t->n = before(t, pos);
+	if (t->n < t->written)
+		t->n = t->written;
+	t->closed = true;
 	seqmap_remove(&s->open, id);
 }
 
@@ -186,7 +221,7 @@ fork_text(struct state *s, const struct frame *f, uint64_t ordinal)
 		return from && f->pos <= from->first + from->n ? -1
 		    : err_set(ERR_DATA, "%s: sequence %u is forked from none", s->name, f->seq);
 	for (uint32_t pos = from->first; pos < f->pos; pos++)
-		if (add(s, t, pos, from->token[pos - from->first]) < 0)
+		if (add(s, t, pos, from->token[pos - from->first], 0) < 0)
 			return -1;
 	return 0;
 }
@@ -195,14 +230,14 @@ static int
 cut_text(struct state *s, const struct frame *f)
 {
 	struct text *t = seqmap_get(&s->open, f->seq);
-	size_t keep;
 
-	if (!t || f->pos >= t->first + t->n)
+	if (!t)
 		return 0;
-	keep = f->pos > t->first ? f->pos - t->first : 0;
-	if (keep < t->written)
+	if (before(t, f->pos) < t->written)
 		return err_set(ERR_DATA, "%s: sequence %u goes back over text that was written", s->name, f->seq);
-	t->n = keep;
+	t->n = before(t, f->pos);
+	if (t->shown > t->n)
+		t->shown = t->n;
 	return 0;
 }
 
@@ -220,7 +255,7 @@ take_frame(struct state *s, const struct frame *f, uint64_t base, uint64_t *coun
 		return f->type == FRAME_OPEN ? (begin(s, f->seq, ordinal) ? 0 : -1) : fork_text(s, f, ordinal);
 	case FRAME_ROWS: return take_rows(s, f);
 	case FRAME_CUT: return cut_text(s, f);
-	case FRAME_CLOSE: close_text(s, f->seq); return 0;
+	case FRAME_CLOSE: close_text(s, f->seq, f->pos); return 0;
 	default: return 0;
 	}
 }
@@ -303,22 +338,24 @@ detokenize_stream(const struct detokenize *d, int fd, const char *name)
 /* ---- decimal ids ---- */
 
 static int
-take_line(struct state *s, char *line, uint64_t number)
+take_line(struct state *s, char *line, size_t n, uint64_t number)
 {
 	struct text *t = begin(s, 0, number);
 
 	if (!t)
 		return -1;
+	if (memchr(line, '\0', n))
+		return err_set(ERR_DATA, "%s: line %llu: a NUL byte", s->name, (unsigned long long)number + 1);
 	for (char *word = strtok(line, " \t\r\n"); word; word = strtok(NULL, " \t\r\n")) {
 		char *end;
 		unsigned long id = strtoul(word, &end, 10);
 		if (*word < '0' || *word > '9' || *end || id >= vocab_size(s->d->vocab))
 			return err_set(ERR_DATA, "%s: line %llu: '%s' is no token of this vocabulary", s->name,
 			    (unsigned long long)number + 1, word);
-		if (add(s, t, (uint32_t)t->n, (uint32_t)id) < 0)
+		if (add(s, t, (uint32_t)t->n, (uint32_t)id, 0) < 0)
 			return -1;
 	}
-	close_text(s, 0);
+	close_text(s, 0, UINT32_MAX);
 	return write_ready(s);
 }
 
@@ -329,12 +366,13 @@ detokenize_ids(const struct detokenize *d, int fd, const char *name)
 	FILE *in = fdopen(dup(fd), "r");
 	char *line = NULL;
 	size_t cap = 0;
+	ssize_t n;
 	int rc = 0;
 
 	if (!in)
 		return err_sys("%s", name);
-	for (uint64_t number = 0; rc == 0 && getline(&line, &cap, in) >= 0; number++)
-		rc = take_line(&s, line, number);
+	for (uint64_t number = 0; rc == 0 && (n = getline(&line, &cap, in)) >= 0; number++)
+		rc = take_line(&s, line, (size_t)n, number);
 	if (rc == 0 && ferror(in))
 		rc = err_sys("%s: read", name);
 	state_free(&s);

@@ -1,0 +1,102 @@
+#!/usr/bin/python3
+"""tokens.py: what mai-tokenize makes of texts, beside the ids that other programs gave. Differences go to stderr, status 1.
+
+	tokens.py vocab VOCAB [OUT]     the strings of VOCAB.inp; OUT (VOCAB.out) has the ids of each in a line
+	tokens.py cases VOCAB CASES     a JSON object a line: text or bytes_b64, ids, add_special
+	tokens.py back VOCAB FILE...    no ids are known: each text, encoded and decoded, is the same text
+
+Prints how many there were. Each is also decoded, and must give the text again, as `decoded` says or as it was.
+"""
+import base64
+import json
+import subprocess
+import sys
+
+MARK = b"\n__ggml_vocab_test__\n"
+wrong = 0
+
+
+def tool(vocab, *args, data=b""):
+    p = subprocess.run(["mai-tokenize", "-m", vocab, *args], input=data, stdout=subprocess.PIPE)
+    if p.returncode != 0:
+        raise SystemExit("tokens.py: mai-tokenize %s: status %d" % (b" ".join(map(bytes_of, args)), p.returncode))
+    return p.stdout
+
+
+def bytes_of(s):
+    return s if isinstance(s, bytes) else s.encode()
+
+
+def same(what, text, got, want):
+    global wrong
+    if got != want:
+        wrong += 1
+        print("%s of %r:\n  got  %r\n  want %r" % (what, text, got, want), file=sys.stderr)
+
+
+def ids_of(line):
+    return list(map(int, line.split()))
+
+
+def lines_of(ids):
+    return b"".join(b" ".join(b"%d" % i for i in x) + b"\n" for x in ids)
+
+
+def one_line(text):
+    return text.replace(b"\n", b"\\n")
+
+
+def texts_of(path):
+    with open(path, "rb") as f:
+        return f.read().split(MARK)[:-1]
+
+
+def check_texts(vocab, texts, want):
+    ids = [ids_of(x) for x in tool(vocab, "-t", "--add-special=no", "--", *texts).splitlines()]
+    back = tool(vocab, "-d", "-t", "-l", data=lines_of(ids)).split(b"\n")[:-1]
+    same("number", "ids", len(ids), len(texts))
+    same("number", "texts", len(back), len(texts))
+    for text, got, known, again in zip(texts, ids, want or ids, back):
+        same("ids", text, got, known)
+        same("decoding", text, again, one_line(text))
+    return len(texts)
+
+
+def check_vocab(vocab, out=None):
+    with open(out or vocab + ".out") as f:
+        want = [ids_of(line) for line in f]
+    texts = texts_of(vocab + ".inp")
+    same("number", "known", len(want), len(texts))
+    return check_texts(vocab, texts, want)
+
+
+def check_cases(vocab, path):
+    with open(path) as f:
+        cases = [json.loads(line) for line in f]
+    decoded = tool(vocab, "-d", "-t", "-l", "-s", data=lines_of(c["ids"] for c in cases)).split(b"\n")
+    for c, again in zip(cases, decoded):
+        data = base64.b64decode(c["bytes_b64"]) if "bytes_b64" in c else c["text"].encode()
+        add = "auto" if c["add_special"] else "no"
+        same("ids", data, ids_of(tool(vocab, "-t", "-s", "--add-special=" + add, data=data)), c["ids"])
+        same("decoding", data, again, one_line(c.get("decoded", data.decode("utf-8", "replace")).encode()))
+    return len(cases)
+
+
+def check_back(vocab, *files):
+    n = 0
+    for path in files:
+        if path.endswith(".inp"):
+            n += check_texts(vocab, texts_of(path), None)
+            continue
+        with open(path, "rb") as f:
+            text = f.read()
+        ids = tool(vocab, "-t", "--add-special=no", data=text)
+        again = tool(vocab, "-d", "-t", data=ids)
+        same("decoding", path, again == text, True)
+        n += 1
+    return n
+
+
+if __name__ == "__main__":
+    print({"vocab": check_vocab, "cases": check_cases, "back": check_back}[sys.argv[1]](*sys.argv[2:]))
+    sys.exit(wrong != 0)
