@@ -85,6 +85,7 @@ static const struct set {
 	{ "avx2", HAS_AVX2, &kernels_avx2, NULL },
 	{ "avx512", HAS_AVX512, &kernels_avx512, NULL },
 	{ "avx512bf16", HAS_AVX512BF16, &kernels_avx512, matmul_avx512bf16 },
+	{ "amx", HAS_AMX, &kernels_avx512, matmul_amx },
 };
 
 static bool

@@ -9,7 +9,7 @@
  *   vf_max(a, b)                a > b ? a : b (so b when one is no number); vf_min(a, b): a < b ? a : b
  *   vf_f16                      16 f16 in memory, widened
  *   vf_from_vi                  rounded; vf_of_bits, vi_of_bits: the same bits
- *   vi_add _sub _and _or _max   wrapping; signed maximum. vi_shl, vi_shr (zeros come in), vi_half (arithmetic, by 1)
+ *   vi_add _sub _and _or _max   wrapping; signed maximum. vi_shl, vi_shr: zeros come in
  *   vi_greater(a, b)            all ones where a > b; vi_select(m, a, b): a where m is all ones, b where it is 0
  *   vi_store8, vi_store16       the low bits of each lane, 16 bytes or 16 uint16 in memory
  *   vf_swap_pairs               lanes 2i and 2i+1 change places; vf_twice(p): lane i is p[i/2], of 8 floats
@@ -64,17 +64,17 @@ vi_lane(void)
 }
 
 /*
- * e to the x, within 0.8 units in the last place: x = n * log 2 + r, and a polynomial in r. Adding 1.5 * 2^23 rounds to the
- * whole number n and leaves it in the low bits. 2^n is multiplied in two halves, so that denormal results are rounded
- * once. Below -104 the result is 0, above 89 infinity; no number gives no number.
+ * e to the x: x = n * log 2 + r, and a polynomial in r. Adding 1.5 * 2^23 rounds to the whole number n and leaves it in
+ * the low bits; moved into the exponent's place with 127 added they are 2^n, for n = -127 zero and for n = 128 infinity.
+ * So the result is 0 below -87.68, infinity above 88.37, and between within a unit in the last place; no number gives no
+ * number.
  */
 static inline vf
 vf_exp(vf x)
 {
 	const float rounder = 0x1.8p23f;
-	const vi bias = vi_set(127);
 
-	x = vf_min(vf_set(89.0f), vf_max(vf_set(-104.0f), x));
+	x = vf_min(vf_set(89.0f), vf_max(vf_set(-88.0f), x));
 	vf shifted = vf_fma(x, vf_set(0x1.715476p+0f), vf_set(rounder));
 	vf n = vf_sub(shifted, vf_set(rounder));
 	vf r = vf_fma(n, vf_set(-0x1.62e43p-1f), x);
@@ -88,10 +88,7 @@ vf_exp(vf x)
 	p = vf_fma(p, r, vf_set(1.0f));
 	p = vf_fma(p, r, vf_set(1.0f));
 
-	vi whole = vi_sub(vi_of_bits(shifted), vi_set((int32_t)f32_bits(rounder)));
-	vi half = vi_half(whole), other = vi_sub(whole, half);
-	p = vf_mul(p, vf_of_bits(vi_shl(vi_add(half, bias), 23)));
-	return vf_mul(p, vf_of_bits(vi_shl(vi_add(other, bias), 23)));
+	return vf_mul(p, vf_of_bits(vi_add(vi_shl(vi_of_bits(shifted), 23), vi_set(127 << 23))));
 }
 
 #endif

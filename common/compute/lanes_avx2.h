@@ -53,7 +53,6 @@ static inline vi vi_sub(vi x, vi y) { return (vi){ _mm256_sub_epi32(x.a, y.a), _
 static inline vi vi_and(vi x, vi y) { return (vi){ _mm256_and_si256(x.a, y.a), _mm256_and_si256(x.b, y.b) }; }
 static inline vi vi_or(vi x, vi y) { return (vi){ _mm256_or_si256(x.a, y.a), _mm256_or_si256(x.b, y.b) }; }
 static inline vi vi_max(vi x, vi y) { return (vi){ _mm256_max_epi32(x.a, y.a), _mm256_max_epi32(x.b, y.b) }; }
-static inline vi vi_half(vi x) { return (vi){ _mm256_srai_epi32(x.a, 1), _mm256_srai_epi32(x.b, 1) }; }
 
 static inline vi
 vi_load(const void *p)

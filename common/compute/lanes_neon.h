@@ -55,7 +55,6 @@ static inline vi vi_and(vi a, vi b) { EACH a.q[i] = vandq_s32(a.q[i], b.q[i]); r
 static inline vi vi_or(vi a, vi b) { EACH a.q[i] = vorrq_s32(a.q[i], b.q[i]); return a; }
 static inline vi vi_max(vi a, vi b) { EACH a.q[i] = vmaxq_s32(a.q[i], b.q[i]); return a; }
 static inline vi vi_shl(vi a, int n) { EACH a.q[i] = vshlq_s32(a.q[i], vdupq_n_s32(n)); return a; }
-static inline vi vi_half(vi a) { EACH a.q[i] = vshrq_n_s32(a.q[i], 1); return a; }
 static inline vi vi_greater(vi a, vi b) { EACH a.q[i] = vreinterpretq_s32_u32(vcgtq_s32(a.q[i], b.q[i])); return a; }
 
 static inline vi

@@ -52,7 +52,6 @@ static inline vi vi_or(vi a, vi b) { EACH a.v[i] |= b.v[i]; return a; }
 static inline vi vi_max(vi a, vi b) { EACH a.v[i] = a.v[i] > b.v[i] ? a.v[i] : b.v[i]; return a; }
 static inline vi vi_shl(vi a, int n) { EACH a.v[i] = (int32_t)((uint32_t)a.v[i] << n); return a; }
 static inline vi vi_shr(vi a, int n) { EACH a.v[i] = (int32_t)((uint32_t)a.v[i] >> n); return a; }
-static inline vi vi_half(vi a) { EACH a.v[i] >>= 1; return a; }
 static inline vi vi_greater(vi a, vi b) { EACH a.v[i] = a.v[i] > b.v[i] ? -1 : 0; return a; }
 static inline vi vi_select(vi mask, vi a, vi b) { EACH a.v[i] = mask.v[i] ? a.v[i] : b.v[i]; return a; }
 

@@ -15,7 +15,7 @@
 
 enum { Q8_TOKEN_BYTES = Q8_BLOCK + sizeof(float) + sizeof(int32_t) }; /* of a block */
 
-/* Where the first block of token t lies; `step` bytes further the next. */
+/* Where a block of a token lies; `step` bytes further the next block. */
 struct q8_rows {
 	int8_t *q;
 	float *scale;
@@ -23,11 +23,12 @@ struct q8_rows {
 	size_t step;
 };
 
+/* Of a row of `blocks` blocks, token t of `tokens`, from block b on. */
 static inline struct q8_rows
-q8_rows(void *q8, size_t blocks, size_t tokens, size_t t)
+q8_rows_at(void *q8, size_t blocks, size_t tokens, size_t t, size_t b)
 {
 	size_t group = t / Q8_GROUP * Q8_GROUP, w = tokens - group < Q8_GROUP ? tokens - group : Q8_GROUP, i = t - group;
-	char *at = (char *)q8 + group * blocks * Q8_TOKEN_BYTES;
+	char *at = (char *)q8 + (group * blocks + w * b) * Q8_TOKEN_BYTES;
 
 	return (struct q8_rows){
 		.q = (int8_t *)at + i * Q8_BLOCK,

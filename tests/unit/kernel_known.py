@@ -171,7 +171,7 @@ RINT = lit(3 << 22)
 
 
 def exp(x):
-    x = least(lit(89), largest(lit(-104), x))
+    x = least(lit(89), largest(lit(-88), x))
     if x.m is NAN:
         return x
     n = sub(fma(x, hexlit("0x1.715476p+0"), RINT), RINT)
@@ -181,7 +181,7 @@ def exp(x):
     for c in ("0x1.123da6p-7", "0x1.555858p-5", "0x1.55548cp-3", "0x1.fffffcp-2", "1", "1"):
         p = fma(p, r, hexlit(c))
     n = int(key(n))
-    return rounded(p.s, p.m * F(2) ** n)
+    return ZERO if n == -127 else Fl(0, INF) if n == 128 else rounded(p.s, p.m * F(2) ** n)
 
 
 def tree(v, op):
