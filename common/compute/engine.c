@@ -27,6 +27,7 @@ struct engine {
 	struct activations act;   /* of the matrices that come next */
 	const float **page_keys, **page_values;
 	size_t *page_of_row;      /* where each row's pages begin in those */
+	size_t *run, n_runs;      /* rows at which runs begin that go through attention together, and behind them n */
 	size_t pages_cap;
 };
 
@@ -210,14 +211,28 @@ store_row(void *arg, size_t t)
 	}
 }
 
-/* An item is a KV head of a row: rows of one sequence share their lists of pages. */
+/* Cuts the batch into runs of one sequence's consecutive positions. */
+static void
+list_runs(struct engine *e, const struct engine_row *rows, size_t n)
+{
+	e->n_runs = 0;
+	for (size_t t = 0, length = 0; t < n; t++, length++) {
+		if (t > 0 && length < ATTEND_MAX_QUERIES && rows[t].seq == rows[t - 1].seq && rows[t].pos == rows[t - 1].pos + 1)
+			continue;
+		e->run[e->n_runs++] = t;
+		length = 0;
+	}
+	e->run[e->n_runs] = n;
+}
+
+/* An item is a KV head of a run. Rows of one sequence share their lists of pages. */
 static void
 attend_head(void *arg, size_t item)
 {
 	const struct attention *a = arg;
 	struct engine *e = a->e;
 	const struct hparams *hp = &e->model->hp;
-	size_t t = item / hp->n_kv_heads, h = item % hp->n_kv_heads;
+	size_t run = item % e->n_runs, h = item / e->n_runs, t = e->run[run];
 	size_t group = hp->n_heads / hp->n_kv_heads, at = h * group * hp->head_dim;
 	size_t pages = e->page_of_row[t] * hp->n_kv_heads + h * (a->rows[t].seq->n_pages);
 
@@ -226,6 +241,9 @@ attend_head(void *arg, size_t item)
 		.out = e->attended + t * e->q_ld + at,
 		.k = e->page_keys + pages,
 		.v = e->page_values + pages,
+		.queries = e->run[run + 1] - t,
+		.ldq = e->q_ld,
+		.ldo = e->q_ld,
 		.group = group,
 		.head_dim = hp->head_dim,
 		.pos = a->rows[t].pos,
@@ -288,7 +306,7 @@ attention_block(struct engine *e, const struct layer *l, float *x, const struct 
 
 	pool_run(e->pool, n, store_row, &a);
 	list_pages(e, rows, n, number);
-	pool_run(e->pool, n * e->model->hp.n_kv_heads, attend_head, &a);
+	pool_run(e->pool, e->n_runs * e->model->hp.n_kv_heads, attend_head, &a);
 
 	prepare(e, NULL, e->attended, e->q_ld, n, (const struct weight *[]){ &l->o }, 1);
 	add_product(&o, &l->o, e->out, e->x_ld, n);
@@ -315,6 +333,7 @@ engine_layers(struct engine *e, float *x, const struct engine_row *rows, size_t 
 {
 	if (reserve_pages(e, rows, n) < 0)
 		return -1;
+	list_runs(e, rows, n);
 	for (size_t t = 0; t < n; t++)
 		rope_at(&e->rope, rows[t].pos, e->cos + t * e->rope.pairs, e->sin + t * e->rope.pairs);
 	for (uint32_t i = 0; i < e->weights.n_layers; i++) {
@@ -375,8 +394,8 @@ alloc_scratch(struct engine *e)
 		{ &e->k, n * e->kv_ld, sizeof(float) }, { &e->v, n * e->kv_ld, sizeof(float) },
 		{ &e->gate, n * e->ffn_ld, sizeof(float) }, { &e->up, n * e->ffn_ld, sizeof(float) },
 		{ &e->cos, n * e->rope.pairs, sizeof(float) }, { &e->sin, n * e->rope.pairs, sizeof(float) },
-		{ &e->act.bf16, n * widest, sizeof(uint16_t) }, { &e->act.q8, q8_size((widest + 31) / 32 * 32, n), 1 },
-		{ &e->page_of_row, n, sizeof(size_t) },
+		{ &e->act.bf16, n * widest, sizeof(float) }, { &e->act.q8, q8_size((widest + 31) / 32 * 32, n), 1 },
+		{ &e->page_of_row, n, sizeof(size_t) }, { &e->run, n + 1, sizeof(size_t) },
 	};
 	for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
 		void *p = mem_alloc64(want[i].n, want[i].size);
@@ -422,6 +441,7 @@ engine_free(struct engine *e)
 	free(e->page_keys);
 	free(e->page_values);
 	free(e->page_of_row);
+	free(e->run);
 	kv_free(e->kv);
 	rope_free(&e->rope);
 	weights_free(&e->weights);

@@ -13,14 +13,14 @@
 
 /*
  * Activations of T tokens made ready: f32 and f16 weights take the f32 rows as they are; bf16 weights take rows rounded
- * to bf16 (to_bf16); q8_0 weights take int8 blocks (to_q8). Fast when ld is no multiple of 1024: else rows compete for
- * the same places in the cache.
+ * to bf16 (to_bf16); q8_0 weights take int8 blocks (to_q8). The last two are the kernel set's own and lie in its layout.
+ * ld, and ldy below, should be no multiple of 1024: else rows compete for the same places in the cache.
  */
 struct activations {
 	size_t ld;           /* elements from row to row of f32 and bf16: at least cols, a multiple of 16 */
 	const float *f32;    /* [T][ld] */
-	uint16_t *bf16;      /* [T][ld] */
-	void *q8;            /* q8_size(cols, T) bytes, 64-byte aligned, in a layout of the kernels' own */
+	float *bf16;         /* [T][ld], each row the bytes that to_bf16 makes */
+	void *q8;            /* q8_size(cols, T) bytes, 64-byte aligned */
 };
 
 enum {
@@ -46,21 +46,23 @@ struct matmul {
 };
 
 /*
- * Attention of `group` query heads that share a KV head, for one query at position pos (keys 0..pos).
- * Pages hold 64 positions each, aligned: keys transposed, k[d][64], values v[64][head_dim].
- * What the last page holds for positions after pos has no effect, whatever its bits.
+ * Attention of `group` query heads that share a KV head, for queries at consecutive positions of one sequence: the i-th
+ * is at pos + i and sees the keys 0..pos + i. Several at once read keys and values once; the bits are those of one at a
+ * time. Pages hold 64 positions each, aligned: keys transposed, k[d][64], values v[64][head_dim]. What the last page holds
+ * for positions behind the last query has no effect, whatever its bits.
  */
 struct attend {
-	const float *q;       /* [group][head_dim] */
-	float *out;           /* [group][head_dim] */
+	const float *q;        /* [queries][ldq], of which [group][head_dim] */
+	float *out;            /* [queries][ldo], of which [group][head_dim] */
 	const float *const *k; /* one pointer a page: [head_dim][64] */
 	const float *const *v; /* one pointer a page: [64][head_dim] */
+	size_t queries, ldq, ldo;
 	size_t group, head_dim;
 	size_t pos;
-	float scale;          /* 1/sqrt(head_dim) */
+	float scale;           /* 1/sqrt(head_dim) */
 };
 
-enum { KV_PAGE = 64, ATTEND_MAX_GROUP = 64, ATTEND_MAX_HEAD_DIM = 1024 };
+enum { KV_PAGE = 64, ATTEND_MAX_QUERIES = 16, ATTEND_MAX_GROUP = 64, ATTEND_MAX_HEAD_DIM = 1024 };
 
 struct kernels {
 	const char *name;
@@ -71,8 +73,8 @@ struct kernels {
 	 */
 	void (*matmul)(const struct matmul *m, size_t first, size_t last);
 
-	/* One row made bf16; behind an odd n stands a zero. */
-	void (*to_bf16)(uint16_t *to, const float *x, size_t n);
+	/* One row rounded to bf16, for products: at most n + 1 elements are written, an odd last one is paired with zero. */
+	void (*to_bf16)(float *to, const float *x, size_t n);
 
 	/* Row t of T made int8 blocks; n is a multiple of 32. */
 	void (*to_q8)(void *q8, size_t tokens, size_t t, const float *x, size_t n);

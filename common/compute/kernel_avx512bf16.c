@@ -3,7 +3,7 @@
 #if defined(__x86_64__)
 #include "compute/lanes_avx512.h"
 
-#define LANES_HAVE_DOT_BF16
+#define LANES_DOT_BF16
 static inline vf
 vf_dot_bf16(vf sum, vi w, vi x)
 {
@@ -14,6 +14,12 @@ vf_dot_bf16(vf sum, vi w, vi x)
 #include "model/types.h"
 
 #include "compute/kernel_float.inc"
+
+void
+to_bf16_pairs(float *to, const float *x, size_t n)
+{
+	to_bf16(to, x, n);
+}
 
 void
 matmul_avx512bf16(const struct matmul *m, size_t first, size_t last)

@@ -16,11 +16,11 @@
  *   vf_rotate(a, b, c)          fma(a, b, -c) in even lanes, fma(a, b, c) in odd ones
  *   vf_sum, vf_largest          the tree of mai-arithmetic(7): lane i and i+8 first, then i+4, i+2, i+1;
  *                               vf_largest takes vf_max(i, i + n)
- *   vf_fma_flush(a, b, c)       vf_fma where denormal results become zeros, between flush_begin and flush_end.
- *                               a, b and c are no denormals, or are taken for zeros between those two
+ *   vf_fma_flush(a, b, c)       vf_fma where denormal results become zeros, between flush_begin and flush_end. With
+ *                               LANES_FLUSH_MODE denormal operands are taken for zeros there too, else they may not be
  *   f1_fma, f1_sqrt             of one float
  * and how much of the register file one step of a matrix product or of attention may use:
- *   TILES_AT_ONCE, TOKENS_AT_ONCE; HEADS_AT_ONCE, VECTORS_AT_ONCE
+ *   TILES_AT_ONCE, TOKENS_AT_ONCE; ROWS_AT_ONCE, VECTORS_AT_ONCE
  * What follows from those is here.
  */
 #ifndef MAI_COMPUTE_LANES_H
@@ -52,6 +52,21 @@ vf_store_part(float *p, vf a, size_t n)
 	for (size_t i = 0; i < n; i++)
 		p[i] = all[i];
 }
+#endif
+
+/* Bits of floats; denormals become zeros. */
+static inline vf
+vf_normal(vi u)
+{
+	vi normal = vi_greater(vi_and(u, vi_set(0x7f800000)), vi_set(0));
+
+	return vf_of_bits(vi_and(u, vi_or(normal, vi_set(INT32_MIN))));
+}
+
+#ifdef LANES_FLUSH_MODE
+static inline vf vf_flushed(vi u) { return vf_of_bits(u); }
+#else
+static inline vf vf_flushed(vi u) { return vf_normal(u); }
 #endif
 
 /* Lane i is i. */

@@ -3,12 +3,13 @@
 #define MAI_COMPUTE_LANES_AVX2_H
 
 #include <immintrin.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 typedef struct { __m256 a, b; } vf;
 typedef struct { __m256i a, b; } vi;
 
-enum { TILES_AT_ONCE = 1, TOKENS_AT_ONCE = 6, HEADS_AT_ONCE = 4, VECTORS_AT_ONCE = 1 };
+enum { TILES_AT_ONCE = 1, TOKENS_AT_ONCE = 6, ROWS_AT_ONCE = 4, VECTORS_AT_ONCE = 1 };
 
 static inline float
 f1_fma(float a, float b, float c)
@@ -142,6 +143,7 @@ vf_largest(vf x)
 	return _mm_cvtss_f32(_mm_max_ss(c, _mm_movehdup_ps(c)));
 }
 
+#define LANES_FLUSH_MODE
 /* Between flush_begin and flush_end the processor itself takes denormals for zero and flushes results. */
 static inline vf vf_fma_flush(vf x, vf y, vf z) { return vf_fma(x, y, z); }
 

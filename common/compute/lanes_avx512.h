@@ -9,7 +9,7 @@
 typedef __m512 vf;
 typedef __m512i vi;
 
-enum { TILES_AT_ONCE = 2, TOKENS_AT_ONCE = 12, HEADS_AT_ONCE = 4, VECTORS_AT_ONCE = 4 };
+enum { TILES_AT_ONCE = 2, TOKENS_AT_ONCE = 12, ROWS_AT_ONCE = 4, VECTORS_AT_ONCE = 4 };
 
 static inline float
 f1_fma(float a, float b, float c)
@@ -98,6 +98,7 @@ vf_largest(vf a)
 	return _mm_cvtss_f32(_mm_max_ss(c, _mm_movehdup_ps(c)));
 }
 
+#define LANES_FLUSH_MODE
 /* Between flush_begin and flush_end the processor itself takes denormals for zero and flushes results. */
 static inline vf vf_fma_flush(vf a, vf b, vf c) { return _mm512_fmadd_ps(a, b, c); }
 

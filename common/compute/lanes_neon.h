@@ -3,12 +3,13 @@
 #define MAI_COMPUTE_LANES_NEON_H
 
 #include <arm_neon.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 typedef struct { float32x4_t q[4]; } vf;
 typedef struct { int32x4_t q[4]; } vi;
 
-enum { TILES_AT_ONCE = 1, TOKENS_AT_ONCE = 4, HEADS_AT_ONCE = 4, VECTORS_AT_ONCE = 1 };
+enum { TILES_AT_ONCE = 1, TOKENS_AT_ONCE = 4, ROWS_AT_ONCE = 4, VECTORS_AT_ONCE = 1 };
 
 #define EACH for (int i = 0; i < 4; i++)
 

@@ -8,7 +8,7 @@
 typedef struct { float v[16]; } vf;
 typedef struct { int32_t v[16]; } vi;
 
-enum { TILES_AT_ONCE = 1, TOKENS_AT_ONCE = 4, HEADS_AT_ONCE = 1, VECTORS_AT_ONCE = 1 };
+enum { TILES_AT_ONCE = 1, TOKENS_AT_ONCE = 4, ROWS_AT_ONCE = 1, VECTORS_AT_ONCE = 1 };
 
 #define EACH for (int i = 0; i < 16; i++)
 

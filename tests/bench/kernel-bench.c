@@ -231,25 +231,25 @@ attend_item(void *arg, size_t item)
 	const struct attention *t = arg;
 	struct attend a = t->a;
 
-	a.out = t->out + item % 64 * a.group * a.head_dim;
+	a.out = t->out + item % 64 * a.queries * a.ldo;
 	t->k->attend(&a);
 }
 
 static void
-print_attention(const struct kernels *k, const struct memory *mem, size_t group, size_t head_dim, size_t pos)
+print_attention(const struct kernels *k, const struct memory *mem, size_t queries, size_t group, size_t head_dim, size_t pos)
 {
 	const float *keys[64], *values[64];
-	size_t pages = pos / KV_PAGE + 1, items = 2000;
+	size_t pages = (pos + queries - 1) / KV_PAGE + 1, items = 2000 / queries, ld = group * head_dim;
 
 	for (size_t i = 0; i < pages; i++) {
 		keys[i] = mem->x + 2 * i * KV_PAGE * head_dim;
 		values[i] = keys[i] + KV_PAGE * head_dim;
 	}
-	struct attention t = { k, { .q = mem->x, .k = keys, .v = values, .group = group, .head_dim = head_dim, .pos = pos,
-		.scale = 0.125f }, mem->y };
-	printf("%-10s attend %zu x %3zu at %4zu %17s", k->name, group, head_dim, pos, "GOP/s");
+	struct attention t = { k, { .q = mem->x, .k = keys, .v = values, .queries = queries, .ldq = ld, .ldo = ld, .group = group,
+		.head_dim = head_dim, .pos = pos, .scale = 0.125f }, mem->y };
+	printf("%-10s attend %2zu queries, %zu x %3zu at %4zu %6s", k->name, queries, group, head_dim, pos, "GOP/s");
 	for (int threads = 1; threads <= MAX_THREADS; threads++)
-		printf(" %9.1f", 4.0 * (double)(items * group * head_dim * (pos + 1)) / best(attend_item, &t, items, threads) / 1e9);
+		printf(" %9.1f", 4.0 * (double)(items * queries * ld * (pos + 1)) / best(attend_item, &t, items, threads) / 1e9);
 	printf("\n");
 }
 
@@ -316,9 +316,12 @@ print_set(const struct kernels *k, struct memory *mem)
 			print_product(k, mem, type[i].type, type[i].name, s);
 		}
 	}
-	print_attention(k, mem, 4, 64, 255);
-	print_attention(k, mem, 1, 64, 255);
-	print_attention(k, mem, 4, 128, 2047);
+	print_attention(k, mem, 16, 4, 64, 255);
+	print_attention(k, mem, 16, 1, 64, 255);
+	print_attention(k, mem, 16, 4, 128, 2031);
+	print_attention(k, mem, 1, 4, 64, 255);
+	print_attention(k, mem, 1, 1, 64, 255);
+	print_attention(k, mem, 1, 4, 128, 2047);
 	print_rows(k, mem);
 }
 
@@ -331,7 +334,7 @@ memory_new(struct memory *m)
 	m->w = mem_alloc64(m->w_bytes, 1);
 	m->x = mem_alloc64((size_t)TOKENS * (COLS + 16), sizeof(float));
 	m->y = mem_alloc64((size_t)TOKENS * (COLS + 16) + ROWS, sizeof(float));
-	m->a.bf16 = mem_alloc64((size_t)TOKENS * (COLS + 16), sizeof(uint16_t));
+	m->a.bf16 = mem_alloc64((size_t)TOKENS * (COLS + 16), sizeof(float));
 	m->a.q8 = mem_alloc64(q8_size(COLS, TOKENS), 1);
 	if (!m->w || !m->x || !m->y || !m->a.bf16 || !m->a.q8)
 		return -1;

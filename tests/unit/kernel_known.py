@@ -337,14 +337,21 @@ def edge():
     say("bf16 edge", out)
 
 
+def rounding():
+    out = []
+    for u in (0x3f808000, 0x3f818000, 0x3f808001, 0x3f817fff, 0x3fffffff, 0x7f7f7fff, 0x7f7f8000, 0xff7fffff,
+              0x00800000, 0x007fffff, 0x807f8000, 0x007f7fff, 0x00000001, 0x80000000, 0x7f800000):
+        acc = fma(ZERO, ZERO, ZERO, True)
+        out += [bits(fma(ONE, normal_bf16(to_bf16(u)), acc, True))] * 16
+    say("bf16 rounding", out)
+
+
 # ---- the others ----
 
-N, HEAD, GROUP, POS = 37, 24, 5, 70
+N, HEAD, GROUP, QUERIES, POS = 37, 24, 3, 4, 62
 
 
 def rows():
-    say("to_bf16", [to_bf16(u) for u in Some(10).floats(N, 0, 256)] + [0])
-
     g = Some(11)
     x = g.floats(64, 100, 30) + g.floats(64, 0, 10) + g.floats(64, 240, 16)
     words = []
@@ -380,14 +387,15 @@ def rows():
 
 def attention():
     page = HEAD * 64
-    x = [from_bits(u) for u in Some(16).floats(4 * page + GROUP * HEAD, 122, 8)]
+    x = [from_bits(u) for u in Some(16).floats(4 * page + QUERIES * GROUP * HEAD, 122, 8)]
     out = []
-    for h in range(GROUP):
+    for h in range(QUERIES * GROUP):
+        pos = POS + h // GROUP
         q = x[4 * page + h * HEAD:4 * page + (h + 1) * HEAD]
         m, total, o = Fl(1, INF), ZERO, [ZERO] * HEAD
-        for p in range(POS // 64 + 1):
+        for p in range(pos // 64 + 1):
             keys, values = x[2 * p * page:], x[(2 * p + 1) * page:]
-            n = min(64, POS + 1 - 64 * p)
+            n = min(64, pos + 1 - 64 * p)
             score = []
             for j in range(n):
                 s = ZERO
@@ -422,6 +430,7 @@ def finite():
     say("finite", [found])
 
 
+rounding()
 edge()
 rows()
 attention()
