@@ -19,13 +19,13 @@
 
 static struct {
 	const char *n, *via, *embed;
-	int64_t n_new, threads, context, batch, top_k, seed, repeat_last;
+	int64_t n_new, threads, context, batch, top_k, seed, repeat_last, bos;
 	uint64_t kv_mem;
 	double temperature, top_p, min_p, repeat_penalty;
 	struct opt_list stops;
 	bool echo, ignore_eos, score, perplexity, bench, json;
 } o = {
-	.batch = 16, .top_k = 40, .repeat_last = 64,
+	.batch = 16, .top_k = 40, .repeat_last = 64, .bos = -1,
 	.temperature = 0.8, .top_p = 0.95, .min_p = 0.05, .repeat_penalty = 1,
 };
 
@@ -34,6 +34,7 @@ static const struct opt opts[] = {
 	{ 0, "via", "PIPELINE", OPT_STR, &o.via, 0, 0, "drive a pipeline of stages, started with sh -c" },
 	{ 0, "score", NULL, OPT_FLAG, &o.score, 0, 0, "give each token's log-probability" },
 	{ 0, "perplexity", NULL, OPT_FLAG, &o.perplexity, 0, 0, "print the perplexity of a text" },
+	{ 0, "bos", "ID", OPT_INT, &o.bos, 0, MODEL_MAX_VOCAB, "with --perplexity: what each window begins with (BOS)" },
 	{ 0, "embed", "mean|cls|last", OPT_MAYBE, &o.embed, 0, 0, "give an embedding of each sequence (mean)" },
 	{ 0, "bench", NULL, OPT_FLAG, &o.bench, 0, 0, "measure the speed of prefill and decode" },
 	{ 't', "threads", "N", OPT_INT, &o.threads, 1, POOL_MAX_THREADS, "threads (as many as cores)" },
@@ -92,6 +93,8 @@ check_options(int operands)
 		return opt_usage(&tool, "no model given");
 	if (o.embed && *o.embed && strcmp(o.embed, "mean") && strcmp(o.embed, "cls") && strcmp(o.embed, "last"))
 		return opt_usage(&tool, "'%s' is no way to pool: mean, cls or last", o.embed);
+	if (o.bos >= 0 && !o.perplexity)
+		return opt_usage(&tool, "--bos goes with --perplexity");
 	if (o.stops.n > STREAM_MAX_STOPS)
 		return opt_usage(&tool, "more than %d stop texts", STREAM_MAX_STOPS);
 	for (size_t i = 0; i < o.stops.n; i++)
@@ -190,8 +193,12 @@ perplexity(struct run *r, const struct driver_options *d, const struct kernels *
 	uint32_t bos = r->vocab && vocab_adds_bos(r->vocab) ? vocab_bos(r->vocab) : VOCAB_NONE;
 	struct perplexity p;
 
+	if (o.bos >= 0)
+		bos = (uint32_t)o.bos;
 	if (measure_perplexity(r->link, r->source, d, k, window, bos, &p, sum) < 0)
 		return -1;
+	if (o.via && o.bos < 0 && sum->sequences > 1)
+		msg_warn("windows begin with tokens of the text: the driver of a pipeline knows no BOS but by --bos");
 	if (o.json)
 		printf("{\"perplexity\": %.6f, \"error\": %.6f, \"nll\": %.9f, \"tokens\": %llu, \"bits_per_byte\": %.6f}\n", p.value,
 		    p.value_error, p.nll, (unsigned long long)p.tokens, p.bits_per_byte);
