@@ -53,6 +53,7 @@ opt := -O0 -g --coverage
 link += --coverage
 endif
 ifdef SAN
+opt := -O1 -g1
 opt += -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer
 link += -fsanitize=$(SAN)
 else ifeq (,$(DEBUG)$(COVERAGE))
@@ -121,7 +122,7 @@ $(O)/common/compute/%_avx512.o: isa := $(avx512)
 $(O)/common/compute/%_avx512bf16.o: isa := $(avx512) -mavx512bf16
 $(O)/common/compute/%_amx.o: isa := $(avx512) -mamx-tile -mamx-int8
 endif
-$(O)/common/compute/kernel_%.o: opt += $(if $(DEBUG)$(COVERAGE),,-O3)
+$(O)/common/compute/kernel_%.o: opt += $(if $(DEBUG)$(COVERAGE)$(SAN),,-O3)
 
 $(O)/%.o: %.c $(O)/flags Makefile
 	@mkdir -p $(@D)
@@ -163,7 +164,7 @@ tools_here := $(abspath $(if $(CROSS),$(O)/emulated,$(O)))
 ifdef SAN
 reports := $(abspath $(O))/reports
 san_options := exitcode=99:log_path=$(reports)/report
-export ASAN_OPTIONS := $(san_options):detect_stack_use_after_return=1
+export ASAN_OPTIONS := $(san_options)
 export UBSAN_OPTIONS := $(san_options):print_stacktrace=1
 export TSAN_OPTIONS := $(san_options)
 export MAI_SAN := $(SAN)

@@ -26,7 +26,11 @@ page_options() {
 				if ($i == "Fl") {
 					option = $(i + 1)
 					gsub(/[\\"]|=.*/, "", option)
-					print "-" option
+					if (option ~ /^-/)
+						print "-" option
+					else # Fl lst: three letters
+						for (j = 1; j <= length(option); j++)
+							print "-" substr(option, j, 1)
 				}
 		}' "$1" | grep -vxE "$everybody" | sort -u
 }
