@@ -12,8 +12,11 @@
  * A step holds the sums of `tiles` times 16 rows by `count` tokens of a group in registers: 2 by 6 of integers and as
  * many of floats leave some for what is loaded. It goes through a stretch of blocks that is short enough for the
  * weights to stay in the first-level cache while all tokens pass; between stretches the sums wait in y.
+ *
+ * One token alone is bound by memory: Q8_WIDE tiles are read side by side, each Q8_AHEAD bytes before it is needed, since
+ * the processor's own prefetch ends at each page.
  */
-enum { Q8_TILES = 2, Q8_TOKENS = 6, Q8_STRETCH = 16, BLOCK_BYTES = 16 * Q8_BLOCK };
+enum { Q8_WIDE = 4, Q8_TILES = 2, Q8_TOKENS = 6, Q8_STRETCH = 16, BLOCK_BYTES = 16 * Q8_BLOCK, Q8_AHEAD = 2048 };
 
 struct q8_step {
 	const uint8_t *w;     /* quants of the first tile, at the start of the stretch */
@@ -37,8 +40,8 @@ dot4(__m512i sum, __m512i w, __m512i x)
 static inline __attribute__((always_inline)) void
 q8_step(const struct q8_step *s, int tiles, int count)
 {
-	__m512 acc[Q8_TILES][Q8_TOKENS];
-	__m512i sum[Q8_TILES][Q8_TOKENS];
+	__m512 acc[Q8_WIDE][Q8_TOKENS];
+	__m512i sum[Q8_WIDE][Q8_TOKENS];
 	struct q8_rows x = s->x;
 	const uint8_t *w = s->w;
 	const uint16_t *dw = s->dw;
@@ -51,9 +54,13 @@ q8_step(const struct q8_step *s, int tiles, int count)
 			for (int r = 0; r < tiles; r++)
 				sum[r][t] = _mm512_set1_epi32(x.bias[t]);
 		for (int four = 0; four < 8; four++) {
-			__m512i row[Q8_TILES];
-			for (int r = 0; r < tiles; r++)
-				row[r] = _mm512_loadu_si512(w + (size_t)r * s->tile_blocks * BLOCK_BYTES + 64 * four);
+			__m512i row[Q8_WIDE];
+			for (int r = 0; r < tiles; r++) {
+				const uint8_t *from = w + (size_t)r * s->tile_blocks * BLOCK_BYTES + 64 * four;
+				row[r] = _mm512_loadu_si512(from);
+				if (count == 1)
+					_mm_prefetch((const char *)from + Q8_AHEAD, _MM_HINT_T0);
+			}
 			for (int t = 0; t < count; t++) {
 				int32_t q;
 				__builtin_memcpy(&q, x.q + Q8_BLOCK * t + 4 * four, sizeof q);
@@ -121,8 +128,11 @@ matmul_q8(const struct matmul *m, size_t first, size_t last)
 			s.w = quants + (tile * blocks + block) * BLOCK_BYTES;
 			s.dw = scales + (tile * blocks + block) * 16;
 			s.y = m->y + tile * 16;
-			n = last - tile < Q8_TILES ? 1 : Q8_TILES;
-			if (n == 1)
+			n = m->tokens == 1 && last - tile >= Q8_WIDE ? Q8_WIDE : last - tile < Q8_TILES ? 1 : Q8_TILES;
+			if (n == Q8_WIDE) {
+				s.x = q8_rows_at(m->x->q8, blocks, 1, 0, block);
+				q8_step(&s, Q8_WIDE, 1);
+			} else if (n == 1)
 				q8_tokens(s, m, blocks, block, 1);
 			else
 				q8_tokens(s, m, blocks, block, Q8_TILES);

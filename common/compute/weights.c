@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "base/err.h"
 #include "base/mem.h"
@@ -36,6 +37,7 @@ interleave(struct weight *w, const void *plain, struct pool *pool)
 	if (!(w->owned = mem_alloc64(bytes, 1)))
 		return -1;
 	w->data = w->owned;
+	madvise(w->owned, bytes, MADV_HUGEPAGE); /* fewer look-ups of addresses; it may be refused */
 	struct pack p = { w->owned, plain, w->type, w->rows, w->cols, (w->rows + TILE_ROWS - 1) / TILE_ROWS };
 	pool_run(pool, (p.tiles + PACK_TILES - 1) / PACK_TILES, pack_some, &p);
 	return 0;
