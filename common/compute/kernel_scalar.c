@@ -1,4 +1,6 @@
 /* kernel_scalar.c: every kernel in plain C, for any processor. */
+#undef MAI_TEST_REORDER /* kernel_float.inc */
+
 #include "compute/lanes_scalar.h"
 
 #define KERNELS kernels_scalar

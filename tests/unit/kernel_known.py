@@ -2,8 +2,12 @@
 """kernel_known.py: the known answers of common/compute/kernel_test.c, computed from mai-arithmetic(7) alone.
 
 Floats are exact fractions here and every rounding is made by integer arithmetic, so nothing depends on the floating
-point of this machine. Prints each test's name and hash as kernel_test.c holds them.
+point of this machine. Prints each test's name and hash as kernel_test.c holds them. With --golden it prints
+tests/unit/kernel_golden.h instead: exponentials to many digits, and hashes of half-precision conversions.
 """
+import decimal
+import struct
+import sys
 from fractions import Fraction as F
 
 INF, NAN = "inf", "nan"
@@ -319,14 +323,15 @@ def product(name, kind, seed, rows, cols, tokens, w_low, w_span, x_low, x_span):
     say(name, out)
 
 
-product("f32", "f32", 1, 48, 7, 15, 120, 14, 120, 14)
-product("f32 denormals", "f32", 2, 16, 5, 1, 0, 70, 40, 40)
-product("f16", "f16", 3, 32, 9, 17, 0, 0, 110, 24)
-product("bf16", "bf16", 4, 48, 9, 17, 120, 14, 120, 14)
-product("bf16 denormals", "bf16", 5, 48, 64, 15, 60, 6, 58, 6)
-product("bf16 largest", "bf16", 6, 48, 2, 14, 189, 3, 189, 3)
-product("q8_0", "q8_0", 7, 48, 64, 17, 0, 0, 100, 30)
-product("q8_0, one token", "q8_0", 8, 32, 64, 1, 0, 0, 120, 4)
+def products():
+    product("f32", "f32", 1, 48, 7, 15, 120, 14, 120, 14)
+    product("f32 denormals", "f32", 2, 16, 5, 1, 0, 70, 40, 40)
+    product("f16", "f16", 3, 32, 9, 17, 0, 0, 110, 24)
+    product("bf16", "bf16", 4, 48, 9, 17, 120, 14, 120, 14)
+    product("bf16 denormals", "bf16", 5, 48, 64, 15, 60, 6, 58, 6)
+    product("bf16 largest", "bf16", 6, 48, 2, 14, 189, 3, 189, 3)
+    product("q8_0", "q8_0", 7, 48, 64, 17, 0, 0, 100, 30)
+    product("q8_0, one token", "q8_0", 8, 32, 64, 1, 0, 0, 120, 4)
 
 
 def edge():
@@ -430,9 +435,46 @@ def finite():
     say("finite", [found])
 
 
-rounding()
-edge()
-rows()
-attention()
-softmax()
-finite()
+# ---- kernel_golden.h ----
+
+def golden():
+    print("/* kernel_golden.h: made by kernel_known.py --golden. */")
+    print("/* x, and e to the x, as floats hold x: nearest double. */")
+    print("static const struct {\n\tfloat x;\n\tdouble exp;\n} golden_exp[] = {")
+    decimal.getcontext().prec = 40
+    g = Some(99)
+    xs = [from_bits(0x80000000 | g.bits(100, 33) & 0x7fffffff) for _ in range(100)]
+    xs += [lit(-i) for i in range(88)] + [lit(2 * i) for i in range(1, 45)]
+    for x in xs:
+        v = key(x)
+        if F(-87) <= v <= F(88):
+            e = (decimal.Decimal(v.numerator) / decimal.Decimal(v.denominator)).exp()
+            print("\t{ %sf, %s }," % (float(v).hex(), float(e).hex()))
+    print("};")
+    # struct knows f16: all that are numbers become floats, and floats around every f16 become f16
+    wide = [struct.unpack("<I", struct.pack("<f", struct.unpack("<e", struct.pack("<H", h))[0]))[0]
+            for h in range(65536) if h & 0x7c00 != 0x7c00]
+    print("static const uint64_t golden_f32_from_f16 = 0x%016x;" % hash_words(wide))
+    narrow = []
+    for u in wide:
+        for step in (0x0fff, 0x1000, 0x1001, 0x17ff):
+            f = struct.unpack("<f", struct.pack("<I", u + step))[0]
+            try:
+                narrow.append(struct.unpack("<H", struct.pack("<e", f))[0])
+            except OverflowError:
+                narrow.append(u >> 16 & 0x8000 | 0x7c00)
+    print("static const uint64_t golden_f16_from_f32 = 0x%016x;" % hash_words(narrow))
+    print("static const uint64_t golden_bf16_from_f32 = 0x%016x;" %
+          hash_words(to_bf16(u << 16 | low) for u in range(65536) for low in (0, 1, 0x7fff, 0x8000, 0x8001, 0xffff)))
+
+
+if sys.argv[1:] == ["--golden"]:
+    golden()
+else:
+    products()
+    rounding()
+    edge()
+    rows()
+    attention()
+    softmax()
+    finite()
