@@ -235,13 +235,16 @@ model_id_known(const struct model *m, struct hash *id)
 int
 model_vocab_id(const struct model *m, struct hash *id)
 {
-	const struct gguf *g = model_vocab_file(m);
+	bool stated = !hash_is_none(&m->stated_model_id);
 
 	*id = m->stated_vocab_id;
-	if (!g)
-		return 0;
-	*id = vocab_id_of(g);
-	if (!hash_is_none(&m->stated_model_id) && !hash_equal(id, &m->stated_vocab_id))
-		return err_set(ERR_DATA, "%s: the vocabulary is not the one that the shard states", g->path);
+	for (uint32_t i = 0; i < m->n_files; i++) {
+		const struct gguf *g = m->files[i];
+		if (!gguf_find(g, "tokenizer.ggml.model"))
+			continue;
+		*id = vocab_id_of(g);
+		if (stated && !hash_equal(id, &m->stated_vocab_id))
+			return err_set(ERR_DATA, "%s: the vocabulary is not the one that the shard states", g->path);
+	}
 	return 0;
 }

@@ -94,7 +94,7 @@ check_id(struct join *j)
 	free(plain);
 	if (hash_is_none(&j->m->stated_model_id) || hash_equal(&id, &j->m->stated_model_id))
 		return 0;
-	return err_set(ERR_DATA, "%s: the tensors are not those of the model that the shards state", j->m->files[0]->path);
+	return err_set(ERR_DATA, "%s: what the shards hold is not the model that they state", j->m->files[0]->path);
 }
 
 static int

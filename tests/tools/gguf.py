@@ -1,0 +1,120 @@
+"""An independent reader of GGUF files and of mai-shard(5), with nothing but the standard library.
+
+    gguf.py ids FILE              the model id and the vocabulary id
+    gguf.py parts WHOLE SHARD...  checks that stock shards hold the tensors of WHOLE byte for byte, each layer once
+"""
+import hashlib
+import struct
+import sys
+
+SIZES = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
+BLOCKS = {0: (1, 4), 1: (1, 2), 2: (32, 18), 3: (32, 20), 6: (32, 22), 7: (32, 24), 8: (32, 34), 10: (256, 84),
+          11: (256, 110), 12: (256, 144), 13: (256, 176), 14: (256, 210), 20: (32, 18), 23: (256, 136), 26: (1, 4),
+          30: (1, 2), 39: (32, 17)}
+
+
+class File:
+    def __init__(self, path):
+        self.data = open(path, "rb").read()
+        self.at = 4
+        assert self.data[:4] == b"GGUF" and self.number("I") in (2, 3)
+        n_tensors, n_keys = self.number("Q"), self.number("Q")
+        self.keys = {}    # name: (bytes of the whole key, value)
+        self.tensors = {}  # name: (type, shape, bytes)
+        for _ in range(n_keys):
+            begin = self.at
+            name = self.string()
+            value = self.value(self.number("I"))
+            self.keys[name] = (self.data[begin:self.at], value)
+        infos = []
+        for _ in range(n_tensors):
+            name = self.string()
+            shape = [self.number("Q") for _ in range(self.number("I"))]
+            infos.append((name, self.number("I"), shape, self.number("Q")))
+        align = self.keys.get(b"general.alignment", (b"", 32))[1]
+        start = -(-self.at // align) * align
+        for name, kind, shape, offset in infos:
+            assert offset % align == 0
+            block, size = BLOCKS[kind]
+            n = 1
+            for d in shape:
+                n *= d
+            data = self.data[start + offset:start + offset + n // block * size]
+            assert len(data) == n // block * size
+            self.tensors[name] = (kind, shape, data)
+
+    def number(self, code):
+        v, = struct.unpack_from("<" + code, self.data, self.at)
+        self.at += struct.calcsize("<" + code)
+        return v
+
+    def string(self):
+        n = self.number("Q")
+        self.at += n
+        return self.data[self.at - n:self.at]
+
+    def value(self, kind):
+        if kind == 8:
+            return self.string()
+        if kind == 9:
+            item, n = self.number("I"), self.number("Q")
+            if item == 8:
+                return [self.string() for _ in range(n)]
+            self.at += n * SIZES[item]
+            return None
+        self.at += SIZES[kind]
+        return int.from_bytes(self.data[self.at - SIZES[kind]:self.at], "little")
+
+
+def text(s):
+    return struct.pack("<Q", len(s)) + s
+
+
+def keys(f, wanted):
+    found = sorted((name, raw) for name, (raw, _) in f.keys.items() if wanted(name))
+    return struct.pack("<Q", len(found)) + b"".join(raw for _, raw in found)
+
+
+def model_id(f):
+    arch = f.keys[b"general.architecture"][1]
+    h = b"mai model 1\n" + text(arch) + keys(f, lambda k: k.startswith(arch + b"."))
+    h += struct.pack("<Q", len(f.tensors))
+    for name, (kind, shape, data) in sorted(f.tensors.items()):
+        h += text(name) + struct.pack("<II", kind, len(shape)) + struct.pack("<%dQ" % len(shape), *shape)
+        h += hashlib.sha256(data).digest()
+    return hashlib.sha256(h).hexdigest()
+
+
+def vocab_id(f):
+    if b"tokenizer.ggml.model" not in f.keys:
+        return None
+    return hashlib.sha256(b"mai vocabulary 1\n" + keys(f, lambda k: k.startswith(b"tokenizer.") and
+                          not k.startswith(b"tokenizer.chat_template"))).hexdigest()
+
+
+def check_parts(whole, shards):
+    seen = {}
+    for i, s in enumerate(shards):
+        first, last = s.keys[b"mai.layer_first"][1], s.keys[b"mai.layer_last"][1]
+        assert s.keys[b"mai.model_id"][1].decode() == model_id(whole)
+        assert s.keys.get(b"mai.vocab_id", (0, b""))[1].decode() == (vocab_id(whole) or "")
+        for name, tensor in s.tensors.items():
+            assert whole.tensors[name] == tensor, name
+            seen[name] = seen.get(name, 0) + 1
+            if name.startswith(b"blk."):
+                assert first <= int(name.split(b".")[1]) < last
+        middle = 0 < i < len(shards) - 1
+        for name, (raw, _) in whole.keys.items():
+            if name.startswith(b"tokenizer.") and middle:
+                assert name not in s.keys
+            else:
+                assert s.keys[name][0] == raw, name
+        assert all(k in whole.keys or k.startswith(b"mai.") for k in s.keys)
+    assert seen.keys() == whole.tensors.keys()
+    assert all(n == 1 for name, n in seen.items() if name.startswith(b"blk."))
+
+
+if sys.argv[1] == "ids":
+    print(model_id(File(sys.argv[2])), vocab_id(File(sys.argv[2])))
+else:
+    check_parts(File(sys.argv[2]), [File(p) for p in sys.argv[3:]])
