@@ -17,7 +17,7 @@ struct driver {
 	struct seqmap ids;
 	uint32_t next_id;
 	unsigned in_flight;       /* frames of rows */
-	bool crowded;             /* KV memory ran out: nobody comes in until somebody has left */
+	bool crowded;             /* KV memory ran out: nobody comes in until somebody has ended, or all have left */
 	bool client_ended, end_back;
 	struct row row[STREAM_MAX_ROWS];
 };
@@ -50,10 +50,9 @@ sequence_add(struct sequence *s, uint32_t token)
 }
 
 static int
-send_close(struct driver *d, struct sequence *s, enum close_reason reason, uint32_t pos)
+send_close(struct driver *d, uint32_t id, enum close_reason reason, uint32_t pos)
 {
-	s->told_close = true;
-	return link_send(d->link, &(struct frame){ .type = FRAME_CLOSE, .seq = s->id, .pos = pos, .reason = reason });
+	return link_send(d->link, &(struct frame){ .type = FRAME_CLOSE, .seq = id, .pos = pos, .reason = reason });
 }
 
 /* The sequence leaves its slot. */
@@ -77,26 +76,29 @@ finish(struct driver *d, struct sequence *s, enum close_reason reason, uint32_t 
 	s->reason = reason;
 	s->end = end;
 	if (!s->told_close)
-		rc = send_close(d, s, reason, end);
+		rc = send_close(d, s->id, reason, end);
 	if (rc == 0)
 		rc = d->client->closed(d->client->arg, s);
 	sequence_free(s);
 	return rc;
 }
 
-/* A stage could not take it now. When others will leave, it waits for them. */
+/* A stage could not take it beside others: it waits for one of them to end, or until it can have everything for itself. */
 static int
 send_again(struct driver *d, struct sequence *s)
 {
+	struct sequence **at = &d->waiting;
+	bool told = s->told_close;
+
 	leave(d, s);
-	if (!s->told_close && send_close(d, s, CLOSE_MEMORY, 0) < 0)
-		return -1;
 	s->sent = 0;
 	s->told_end = s->told_close = false;
-	s->next = d->waiting;
-	d->waiting = s;
+	while (*at && (*at)->ordinal < s->ordinal)
+		at = &(*at)->next;
+	s->next = *at;
+	*at = s;
 	d->crowded = true;
-	return 0;
+	return told ? 0 : send_close(d, s->id, CLOSE_MEMORY, 0);
 }
 
 static int
@@ -107,6 +109,10 @@ enter(struct driver *d, struct sequence *s, bool again)
 
 	while (d->active[slot])
 		slot++;
+	for (size_t i = 0; i < d->o->slots; i++)
+		if (d->active[i])
+			d->active[i]->alone = false;
+	s->alone = d->n_active == 0;
 	d->active[slot] = s;
 	d->n_active++;
 	s->id = d->next_id++;
@@ -123,11 +129,17 @@ enter(struct driver *d, struct sequence *s, bool again)
 	return link_send(d->link, &f);
 }
 
+static bool
+may_enter(const struct driver *d)
+{
+	return !d->crowded || d->n_active == 0;
+}
+
 /* Fills free slots. */
 static int
 admit(struct driver *d)
 {
-	while (d->n_active < d->o->slots && !d->crowded) {
+	while (d->n_active < d->o->slots && may_enter(d)) {
 		struct sequence *s = d->waiting;
 		int rc;
 
@@ -181,7 +193,8 @@ after_rows(struct driver *d, struct sequence *s)
 	if (link_send(d->link, &f) < 0)
 		return -1;
 	/* A close goes the same way as the rows before it: when it comes back, all their outputs have. */
-	return d->o->generate ? 0 : send_close(d, s, CLOSE_STOP, s->n_prompt);
+	s->told_close = !d->o->generate;
+	return s->told_close ? send_close(d, s->id, CLOSE_STOP, s->n_prompt) : 0;
 }
 
 /*
@@ -230,8 +243,18 @@ take_token(struct driver *d, struct sequence *s, const struct row *r)
 }
 
 static int
+take_output(struct driver *d, struct sequence *s, const struct row *r, const float *data)
+{
+	if (!wanted(d, s, r->pos) || r->pos >= s->sent)
+		return err_set(ERR_DATA, "a row came back for position %u, where none is wanted", r->pos);
+	return d->client->row(d->client->arg, s, r, data);
+}
+
+static int
 take_rows(struct driver *d, const struct frame *f)
 {
+	if (d->in_flight == 0)
+		return err_set(ERR_DATA, "more frames of rows came back than were sent");
 	d->in_flight--;
 	if (f->n_rows > 0 && !d->o->generate && f->row_bytes == 0)
 		return err_set(ERR_DATA, "the last stage gives no data");
@@ -241,12 +264,10 @@ take_rows(struct driver *d, const struct frame *f)
 		if (!s || r->pos < s->taken)
 			continue;
 		s->taken = r->pos + 1;
-		if (d->o->generate) {
-			if (take_token(d, s, r) < 0)
-				return -1;
-		} else if (d->client->row(d->client->arg, s, r, (const float *)f->data + i * (f->row_bytes / 4)) < 0) {
+		int rc = d->o->generate ? take_token(d, s, r)
+		    : take_output(d, s, r, (const float *)f->data + i * (f->row_bytes / sizeof(float)));
+		if (rc < 0)
 			return -1;
-		}
 	}
 	return 0;
 }
@@ -258,9 +279,10 @@ take_close(struct driver *d, const struct frame *f)
 
 	if (!s)
 		return 0; /* our own close, come back */
-	if ((f->reason == CLOSE_MEMORY || f->reason == CLOSE_REFUSED) && d->n_active > 1)
+	if ((f->reason == CLOSE_MEMORY || f->reason == CLOSE_REFUSED) && !s->alone)
 		return send_again(d, s);
-	return finish(d, s, f->reason, f->pos);
+	/* Only a stop takes back tokens that have come: any other end is met by the row that would give the next one. */
+	return finish(d, s, f->reason, d->o->generate && f->reason != CLOSE_STOP ? (uint32_t)s->n : f->pos);
 }
 
 static int
@@ -286,18 +308,17 @@ static int
 step(struct driver *d)
 {
 	bool readable, more_input;
-	int sent;
+	int sent = 0;
 
 	if (admit(d) < 0)
 		return -1;
-	do
-		sent = send_rows(d);
-	while (sent > 0 && d->in_flight > 0 && d->in_flight < link_depth(d->link));
+	while (d->in_flight < link_depth(d->link) && (sent = send_rows(d)) > 0 && d->in_flight > 0)
+		;
 	if (sent < 0)
 		return -1;
 	/* A frame that came back at once (a model in this process) leaves work to do: then nothing is waited for. */
 	bool idle = sent == 0 || d->in_flight > 0;
-	more_input = d->n_active < d->o->slots && !d->crowded && !d->client_ended;
+	more_input = d->n_active < d->o->slots && may_enter(d) && !d->client_ended;
 	if (d->client_ended && d->n_active == 0 && !d->waiting)
 		return 0;
 	if (link_wait(d->link, more_input ? d->client->fd : -1, idle, &readable) < 0)

@@ -3,7 +3,7 @@
  *
  * Sequences come from a client, take a slot when one is free, and go in frames of rows (prompts in chunks, one row for each that is
  * generating) of which as many are under way as keep all stages at work, and no more: that bounds what piles up anywhere.
- * A sequence that finds no KV memory waits until another has ended and is then sent again.
+ * A sequence that finds no KV memory beside others waits until one of them has ended, or all have left, and is then sent again.
  */
 #ifndef MAI_FLOW_DRIVER_H
 #define MAI_FLOW_DRIVER_H
@@ -32,7 +32,7 @@ struct sequence {
 	uint32_t taken;     /* positions below have given their row: sent again, they give it no second time */
 	bool told_end;      /* FRAME_PROMPT_END was sent */
 	bool told_close;
-	bool done;
+	bool alone;         /* no other has been on the link since it was sent */
 	struct sequence *next;
 };
 

@@ -87,6 +87,9 @@ link_poll(struct pollfd *p, unsigned n, bool block)
 struct local {
 	struct link link;
 	struct stage *stage;
+	bool busy;            /* in stage_take */
+	struct frame *later;  /* sent from within it: taken when it is through */
+	size_t n, cap;
 };
 
 static const struct stream_header *
@@ -102,9 +105,31 @@ local_accepts(struct link *l, const struct stream_header *tokens, const char *na
 }
 
 static int
-local_send(struct link *l, const struct frame *f)
+send_later(struct local *l, const struct frame *f)
 {
-	return stage_take(((struct local *)l)->stage, f, l->take, l->arg);
+	if (mem_grow(&l->later, &l->cap, l->n + 1, sizeof *l->later) < 0)
+		return -1;
+	l->later[l->n++] = *f;
+	return 0;
+}
+
+static int
+local_send(struct link *link, const struct frame *f)
+{
+	struct local *l = (struct local *)link;
+	int rc;
+
+	if (l->busy)
+		return send_later(l, f);
+	l->busy = true;
+	rc = stage_take(l->stage, f, link->take, link->arg);
+	for (size_t i = 0; i < l->n && rc == 0; i++) {
+		struct frame next = l->later[i]; /* the list may grow meanwhile */
+		rc = stage_take(l->stage, &next, link->take, link->arg);
+	}
+	l->n = 0;
+	l->busy = false;
+	return rc;
 }
 
 static int
@@ -129,6 +154,7 @@ local_finish(struct link *l)
 static void
 local_free(struct link *l)
 {
+	free(((struct local *)l)->later);
 	free(l);
 }
 

@@ -35,7 +35,7 @@ const struct stream_header *link_header(const struct link *l);
 /* Whether the stages take tokens of this vocabulary: 0, or -1 with a reason. `name` is where the tokens come from. */
 int link_accepts(struct link *l, const struct stream_header *tokens, const char *name);
 
-/* Frames for the stages; kept until they can be written. 0 or -1. */
+/* Frames for the stages; kept until they can be written. From within `take` only frames that point to nothing. 0 or -1. */
 int link_send(struct link *l, const struct frame *f);
 
 /*
