@@ -16,7 +16,8 @@
 #include "stream/stream.h"
 
 struct sequence {
-	uint64_t ordinal;
+	uint64_t ordinal;   /* draws depend on it: what the input calls it */
+	uint64_t number;    /* counts the sequences of the input, from 0 without a gap */
 	uint32_t *token;    /* the prompt, and behind it what was generated */
 	size_t n, cap;
 	uint32_t n_prompt;

@@ -3,10 +3,9 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
-#include <string.h>
 
 #include "base/err.h"
+#include "flow/fault.h"
 
 struct filter {
 	struct stage *stage;
@@ -88,17 +87,10 @@ pass_frames(struct filter *x)
 	return 0;
 }
 
-/* Tells those behind why no more comes. They may have gone: the reason stays what it was. */
 static int
-fail(struct filter *x)
+fail(const struct filter *x)
 {
-	char reason[512], told[768];
-	int status = err_status();
-
-	snprintf(reason, sizeof reason, "%s", err_reason());
-	snprintf(told, sizeof told, "%s: %s", x->self, reason);
-	put(x, &(struct frame){ .type = FRAME_ERROR, .text = told, .text_len = (uint32_t)strlen(told) });
-	return err_set(status, "%s", reason);
+	return fault_tell(x->out_fd, x->self, x->out_name);
 }
 
 static int

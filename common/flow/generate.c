@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 #include "base/msg.h"
+#include "flow/fault.h"
 
 static const char name[] = "stdout";
 
@@ -61,13 +62,13 @@ flush(void *arg)
 	return n ? put(g, &(struct frame){ .type = FRAME_ROWS, .n_rows = n, .rows = g->row }) : 0;
 }
 
-/* The output's sequences are called by their ordinals, which the driver never uses twice. */
+/* The output's sequences are called by their numbers, which the driver never uses twice. */
 static int
 add(struct generate *g, const struct sequence *s, uint32_t pos)
 {
 	if (g->n == STREAM_MAX_ROWS && flush(g) < 0)
 		return -1;
-	g->row[g->n++] = (struct row){ (uint32_t)s->ordinal, pos, s->token[pos], ROW_WANTED };
+	g->row[g->n++] = (struct row){ (uint32_t)s->number, pos, s->token[pos], ROW_WANTED };
 	return 0;
 }
 
@@ -75,7 +76,7 @@ static int
 opened(void *arg, struct sequence *s)
 {
 	struct generate *g = arg;
-	struct frame f = { .type = FRAME_OPEN, .seq = (uint32_t)s->ordinal, .open = { .ordinal = s->ordinal } };
+	struct frame f = { .type = FRAME_OPEN, .seq = (uint32_t)s->number, .open = { .ordinal = s->ordinal } };
 
 	f.open.sampling = (struct sampling){ .repeat_penalty = 1, .top_p = 1 };
 	s->shown = s->n_prompt;
@@ -111,7 +112,7 @@ static int
 closed(void *arg, struct sequence *s)
 {
 	struct generate *g = arg;
-	struct frame f = { .type = FRAME_CLOSE, .seq = (uint32_t)s->ordinal, .pos = s->end, .reason = s->reason };
+	struct frame f = { .type = FRAME_CLOSE, .seq = (uint32_t)s->number, .pos = s->end, .reason = s->reason };
 
 	outcome_of(g->sum, s);
 	if (show_until(g, s, s->end) < 0 || flush(g) < 0)
@@ -140,7 +141,9 @@ generate(struct link *l, struct source *from, const struct driver_options *o, bo
 	const struct stream_header h = { .kind = STREAM_TOKENS, .vocab_id = link_header(l)->vocab_id };
 
 	*sum = (struct outcome){ 0 };
-	if (stream_write_header(out, &h, name) < 0 || driver_run(l, &client, o) < 0)
+	if (link_gives(l, STREAM_LOGITS, "tokens") < 0 || stream_write_header(out, &h, name) < 0)
 		return -1;
+	if (driver_run(l, &client, o) < 0)
+		return fault_tell(out, msg_tool(), name);
 	return put(&g, &(struct frame){ .type = FRAME_END });
 }

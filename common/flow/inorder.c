@@ -2,12 +2,12 @@
 
 #include <stdlib.h>
 
-#include "base/err.h"
 #include "base/mem.h"
 
 struct result {
 	struct buf rows, data; /* struct row, floats */
 	bool closed;
+	uint64_t ordinal;
 	enum close_reason reason;
 	uint32_t end;
 };
@@ -16,7 +16,7 @@ struct inorder {
 	int fd;
 	const char *name;
 	size_t row_bytes;
-	uint64_t first; /* ordinal of result[0]: the next to be written */
+	uint64_t first; /* number of result[0]: the next to be written */
 	struct result *result;
 	size_t n, cap;
 };
@@ -55,13 +55,10 @@ inorder_free(struct inorder *o)
 }
 
 static struct result *
-result_of(struct inorder *o, uint64_t ordinal)
+result_of(struct inorder *o, uint64_t number)
 {
-	if (ordinal < o->first || ordinal - o->first >= (uint64_t)1 << 32) {
-		err_set(ERR_DATA, "sequence %llu is out of order", (unsigned long long)ordinal);
-		return NULL;
-	}
-	size_t i = (size_t)(ordinal - o->first);
+	size_t i = (size_t)(number - o->first);
+
 	if (mem_grow(&o->result, &o->cap, i + 1, sizeof *o->result) < 0)
 		return NULL;
 	while (o->n <= i)
@@ -70,10 +67,10 @@ result_of(struct inorder *o, uint64_t ordinal)
 }
 
 int
-inorder_row(struct inorder *o, uint64_t ordinal, uint32_t pos, uint32_t token, const float *data)
+inorder_row(struct inorder *o, uint64_t number, uint32_t pos, uint32_t token, const float *data)
 {
-	struct result *r = result_of(o, ordinal);
-	const struct row row = { (uint32_t)ordinal, pos, token, ROW_WANTED };
+	struct result *r = result_of(o, number);
+	const struct row row = { (uint32_t)number, pos, token, ROW_WANTED };
 
 	return !r || buf_add(&r->rows, &row, sizeof row) < 0 ? -1 : buf_add(&r->data, data, o->row_bytes);
 }
@@ -101,7 +98,7 @@ static int
 write_result(const struct inorder *o, const struct result *r)
 {
 	uint32_t id = (uint32_t)o->first;
-	struct frame open = { .type = FRAME_OPEN, .seq = id, .open = { .ordinal = o->first } };
+	struct frame open = { .type = FRAME_OPEN, .seq = id, .open = { .ordinal = r->ordinal } };
 	const struct frame close = { .type = FRAME_CLOSE, .seq = id, .pos = r->end, .reason = r->reason };
 
 	open.open.sampling = (struct sampling){ .repeat_penalty = 1, .top_p = 1 };
@@ -111,14 +108,15 @@ write_result(const struct inorder *o, const struct result *r)
 }
 
 int
-inorder_close(struct inorder *o, uint64_t ordinal, enum close_reason reason, uint32_t end)
+inorder_close(struct inorder *o, uint64_t number, uint64_t ordinal, enum close_reason reason, uint32_t end)
 {
-	struct result *r = result_of(o, ordinal);
+	struct result *r = result_of(o, number);
 	size_t done = 0;
 
 	if (!r)
 		return -1;
 	r->closed = true;
+	r->ordinal = ordinal;
 	r->reason = reason;
 	r->end = end;
 	for (; done < o->n && o->result[done].closed; done++, o->first++) {

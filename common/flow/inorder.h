@@ -12,11 +12,11 @@ struct inorder;
 struct inorder *inorder_new(int fd, const char *name, const struct stream_header *h);
 void inorder_free(struct inorder *o);
 
-/* A row of the sequence with that ordinal; ordinals count from 0 without a gap. The sequence id given out is the ordinal. */
-int inorder_row(struct inorder *o, uint64_t ordinal, uint32_t pos, uint32_t token, const float *data);
+/* A row of the sequence with that number; numbers count from 0 without a gap. The sequence id given out is the number. */
+int inorder_row(struct inorder *o, uint64_t number, uint32_t pos, uint32_t token, const float *data);
 
 /* No more rows of it will come. */
-int inorder_close(struct inorder *o, uint64_t ordinal, enum close_reason reason, uint32_t end);
+int inorder_close(struct inorder *o, uint64_t number, uint64_t ordinal, enum close_reason reason, uint32_t end);
 
 /* All sequences were closed: FRAME_END. */
 int inorder_end(struct inorder *o);

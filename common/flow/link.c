@@ -24,6 +24,16 @@ link_header(const struct link *l)
 }
 
 int
+link_gives(const struct link *l, enum stream_kind kind, const char *what)
+{
+	const struct stream_header *h = link_header(l);
+
+	if (h->kind != kind || h->dtype != STREAM_F32)
+		return err_set(ERR_DATA, "the last stage does not give %s", what);
+	return 0;
+}
+
+int
 link_accepts(struct link *l, const struct stream_header *tokens, const char *name)
 {
 	return l->kind->accepts(l, tokens, name);

@@ -32,6 +32,9 @@ void link_receiver(struct link *l, link_take *take, void *arg);
 /* The header of what comes back. */
 const struct stream_header *link_header(const struct link *l);
 
+/* Whether what comes back is f32 rows of that kind: 0, or -1 with a reason, which calls them `what`. */
+int link_gives(const struct link *l, enum stream_kind kind, const char *what);
+
 /* Whether the stages take tokens of this vocabulary: 0, or -1 with a reason. `name` is where the tokens come from. */
 int link_accepts(struct link *l, const struct stream_header *tokens, const char *name);
 

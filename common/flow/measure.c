@@ -8,6 +8,7 @@
 #include "base/msg.h"
 #include "compute/mathd.h"
 #include "compute/sample.h"
+#include "flow/fault.h"
 #include "flow/inorder.h"
 #include "text/vocab.h"
 
@@ -41,20 +42,17 @@ fill(void *arg)
 	return source_fill(((struct measure *)arg)->from);
 }
 
-static int
-wants(struct link *l, enum stream_kind kind, const char *what)
+/* The log-probability of the token behind row r. False: there is no such token, for which its row will close the sequence. */
+static bool
+score(struct measure *m, const struct sequence *s, const struct row *r, const float *logits, double *p)
 {
-	if (link_header(l)->kind != kind)
-		return err_set(ERR_DATA, "the last stage does not give %s", what);
-	return 0;
-}
+	uint32_t token = s->token[r->pos + 1];
 
-/* The log-probability of the token behind row r. */
-static double
-score(struct measure *m, const struct sequence *s, const struct row *r, const float *logits)
-{
+	if (token >= m->n_vocab)
+		return false;
 	memcpy(m->logits, logits, m->n_vocab * sizeof *logits);
-	return sampler_log_probability(m->kernels, m->logits, m->n_vocab, s->token[r->pos + 1]);
+	*p = sampler_log_probability(m->kernels, m->logits, m->n_vocab, token);
+	return true;
 }
 
 /* ---- scores and embeddings: a row of results for each row that comes back ---- */
@@ -77,15 +75,17 @@ static int
 score_row(void *arg, struct sequence *s, const struct row *r, const float *data)
 {
 	struct measure *m = arg;
-	const float p = (float)score(m, s, r, data);
+	double p;
 
-	return inorder_row(m->out, s->ordinal, r->pos + 1, s->token[r->pos + 1], &p);
+	if (!score(m, s, r, data, &p))
+		return 0;
+	return inorder_row(m->out, s->number, r->pos + 1, s->token[r->pos + 1], &(const float){ (float)p });
 }
 
 static int
 embedding_row(void *arg, struct sequence *s, const struct row *r, const float *data)
 {
-	return inorder_row(((struct measure *)arg)->out, s->ordinal, r->pos, r->token, data);
+	return inorder_row(((struct measure *)arg)->out, s->number, r->pos, s->token[r->pos], data);
 }
 
 static int
@@ -94,7 +94,7 @@ closed(void *arg, struct sequence *s)
 	struct measure *m = arg;
 
 	outcome_of(m->sum, s);
-	return inorder_close(m->out, s->ordinal, s->reason, s->end);
+	return inorder_close(m->out, s->number, s->ordinal, s->reason, s->end);
 }
 
 /* Runs the driver over all sequences of the source, with results in the order of the input. */
@@ -110,6 +110,8 @@ run_inorder(struct measure *m, struct link *l, const struct driver_options *o, i
 		return -1;
 	if (driver_run(l, &client, o) == 0)
 		rc = inorder_end(m->out);
+	else
+		rc = fault_tell(out, msg_tool(), name);
 	inorder_free(m->out);
 	return rc;
 }
@@ -123,7 +125,7 @@ measure_scores(struct link *l, struct source *from, const struct driver_options 
 	int rc;
 
 	*sum = (struct outcome){ 0 };
-	if (wants(l, STREAM_LOGITS, "logits") < 0 || !(m.logits = mem_alloc64(m.n_vocab, sizeof *m.logits)))
+	if (link_gives(l, STREAM_LOGITS, "logits") < 0 || !(m.logits = mem_alloc64(m.n_vocab, sizeof *m.logits)))
 		return -1;
 	h.kind = STREAM_SCORES;
 	h.width = 1;
@@ -138,16 +140,16 @@ measure_embeddings(struct link *l, struct source *from, const struct driver_opti
 	struct measure m = { .from = from, .sum = sum };
 
 	*sum = (struct outcome){ 0 };
-	if (wants(l, STREAM_EMBEDDINGS, "embeddings") < 0)
+	if (link_gives(l, STREAM_EMBEDDINGS, "embeddings") < 0)
 		return -1;
 	return run_inorder(&m, l, o, out, link_header(l), embedding_row);
 }
 
 /* ---- perplexity ---- */
 
-/* The next window of the text in hand, or NULL when less than one is left of it. */
-static struct sequence *
-cut_window(struct measure *m)
+/* The next window of the text in hand: 1; 0 when less than one is left of it; -1. */
+static int
+cut_window(struct measure *m, struct sequence **out)
 {
 	struct sequence *t = m->text, *w;
 	size_t n = m->window;
@@ -155,13 +157,13 @@ cut_window(struct measure *m)
 	if (m->at == 0 && t->n < n)
 		n = t->n;
 	if (n < 2 || t->n - m->at < n)
-		return NULL;
+		return 0;
 	if (mem_grow(&m->done, &m->done_cap, m->windows + 1, sizeof *m->done) < 0 || !(w = sequence_new()))
-		return NULL;
+		return -1;
 	for (size_t i = 0; i < n; i++) {
 		if (sequence_add(w, t->token[m->at + i]) < 0) {
 			sequence_free(w);
-			return NULL;
+			return -1;
 		}
 	}
 	if (m->bos != VOCAB_NONE)
@@ -172,21 +174,22 @@ cut_window(struct measure *m)
 	w->ordinal = m->windows++;
 	m->done[w->ordinal] = (struct window){ 0 };
 	m->at += n;
-	return w;
+	*out = w;
+	return 1;
 }
 
 static int
 next_window(void *arg, struct sequence **s, bool *ended)
 {
 	struct measure *m = arg;
+	int rc;
 
 	for (;;) {
-		if (m->text && (*s = cut_window(m)))
-			return 1;
+		if (m->text && (rc = cut_window(m, s)) != 0)
+			return rc;
 		sequence_free(m->text);
 		m->text = NULL;
-		int rc = source_next(m->from, &m->text, ended);
-		if (rc <= 0)
+		if ((rc = source_next(m->from, &m->text, ended)) <= 0)
 			return rc;
 		m->at = 0;
 		m->text_tokens += m->text->n;
@@ -198,12 +201,14 @@ static int
 window_row(void *arg, struct sequence *s, const struct row *r, const float *data)
 {
 	struct measure *m = arg;
-	double nll = -score(m, s, r, data);
 	struct window *w = &m->done[s->ordinal];
+	double p;
 
+	if (!score(m, s, r, data, &p))
+		return 0;
 	w->n++;
-	w->total += nll;
-	w->squares += nll * nll;
+	w->total -= p;
+	w->squares += p * p;
 	return 0;
 }
 
@@ -250,7 +255,7 @@ measure_perplexity(struct link *l, struct source *from, const struct driver_opti
 
 	*sum = (struct outcome){ 0 };
 	*p = (struct perplexity){ 0 };
-	if (wants(l, STREAM_LOGITS, "logits") == 0 && (m.logits = mem_alloc64(m.n_vocab, sizeof *m.logits)))
+	if (link_gives(l, STREAM_LOGITS, "logits") == 0 && (m.logits = mem_alloc64(m.n_vocab, sizeof *m.logits)))
 		rc = driver_run(l, &client, o);
 	msg_progress_end();
 	if (rc == 0)

@@ -15,6 +15,7 @@ struct source {
 	struct seqmap open;           /* sequences that have not ended, by their ids in this stream */
 	struct sequence *first, **last; /* those that have, in order */
 	uint64_t base, count;         /* ordinals: of this stream's first sequence, of the next stream's */
+	uint64_t given;               /* sequences */
 	bool in_stream, at_end;
 };
 
@@ -202,6 +203,7 @@ source_next(struct source *s, struct sequence **q, bool *ended)
 		return rc;
 	}
 	*q = s->first;
+	(*q)->number = s->given++;
 	s->first = s->first->next;
 	(*q)->next = NULL;
 	if (!s->first)
