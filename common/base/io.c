@@ -49,6 +49,14 @@ io_read(int fd, void *data, size_t n, const char *name)
 	return (ssize_t)got;
 }
 
+void
+io_hold_standard(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF && open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+			return;
+}
+
 int
 io_close_stdout(void)
 {

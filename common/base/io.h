@@ -18,6 +18,12 @@ int io_write(int fd, const void *data, size_t n, const char *name);
 /* Reads until n bytes or the end of the file. Returns how many, or -1. */
 ssize_t io_read(int fd, void *data, size_t n, const char *name);
 
+/*
+ * Takes the places of standard descriptors that are closed, so that no file or pipe gets them: reading and writing them fails
+ * as ever (EBADF).
+ */
+void io_hold_standard(void);
+
 /* Flushes and closes stdout. A full disk shows here at the latest: every tool ends with it. Returns 0 or -1. */
 int io_close_stdout(void);
 

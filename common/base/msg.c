@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/io.h"
 
 static const char *tool = "mai";
 static int level;
@@ -17,6 +18,7 @@ void
 msg_init(const char *name)
 {
 	tool = name;
+	io_hold_standard();
 }
 
 const char *

@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-/* The tool's name goes before every line. Called first in main. */
+/* The tool's name goes before every line. Called first in main; what is opened later is no standard descriptor. */
 void msg_init(const char *tool);
 const char *msg_tool(void);
 

@@ -17,7 +17,8 @@ static const char name[] = "pipeline";
 
 enum {
 	FIRST_DEPTH = 4, /* frames under way until the first has come back and says how many stages there are */
-	GRACE_MS = 2000,
+	GRACE_MS = 2000, /* for processes to end by themselves, before they are made to */
+	STATUS_MS = 300, /* for a pipeline that was cut to say how it ended */
 };
 
 struct pipeline {
@@ -118,8 +119,7 @@ static void
 become_pipeline(const char *pipeline, int in, int out)
 {
 	setpgid(0, 0);
-	for (size_t i = 0; i < sizeof forwarded / sizeof *forwarded; i++)
-		signal(forwarded[i], SIG_DFL);
+	signal(SIGPIPE, SIG_DFL); /* what else is ignored (nohup) stays so; handlers end with exec */
 	if (dup2(in, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0)
 		_exit(ERR_SYSTEM);
 	execl("/bin/sh", "sh", "-c", pipeline, (char *)NULL);
@@ -165,15 +165,32 @@ hang_up(int *fd)
 
 /* ---- reading and writing ---- */
 
+/* Its output has ended too early. Where the shell says how, that is told too; the first cause came as an error frame before. */
 static int
-ended_early(void)
+cut(struct pipeline *p)
 {
-	return err_set(ERR_DATA, "%s: the stream was cut", name);
+	unsigned long long at = stream_offset(p->in);
+	int status = 0;
+
+	hang_up(&p->to);
+	hang_up(&p->from);
+	if (reap_group(p->group, STATUS_MS, &status))
+		p->group = 0;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return err_set(ERR_DATA, "%s: offset %llu: the stream was cut", name, at);
+	/* A shell says so of the last command: 128 and the signal. */
+	int sig = WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status) > 128 ? WEXITSTATUS(status) - 128 : 0;
+	if (sig)
+		return err_set(ERR_DATA, "%s: offset %llu: the stream was cut: its last stage was killed by signal %d", name, at, sig);
+	return err_set(ERR_DATA, "%s: offset %llu: the stream was cut: its last stage ended with status %d", name, at,
+	    WEXITSTATUS(status));
 }
 
 static int
 flush(struct pipeline *p)
 {
+	if (p->to < 0)
+		p->out.len = 0;
 	while (p->out.len > 0 && p->to >= 0) {
 		ssize_t n = write_quietly(p->to, p->out.data, p->out.len);
 		if (n < 0 && errno == EINTR)
@@ -183,6 +200,7 @@ flush(struct pipeline *p)
 		if (n < 0) {
 			/* Its first stage has gone. Why, comes out at the other end, so reading goes on. */
 			hang_up(&p->to);
+			p->out.len = 0;
 			return 0;
 		}
 		buf_shift(&p->out, (size_t)n);
@@ -204,7 +222,7 @@ take_frames(struct pipeline *p)
 		if (f.type == FRAME_END) {
 			p->got_end = true;
 			if (!p->sent_end)
-				return ended_early();
+				return err_set(ERR_DATA, "%s: its stream ends before the input does", name);
 		}
 		if (f.type == FRAME_ROWS && f.hops > 0)
 			p->link.depth = f.hops; /* one more than there are stages */
@@ -234,9 +252,7 @@ pipeline_wait(struct link *l, int fd, bool block, bool *readable)
 		return 0;
 	if ((more = stream_fill(p->in)) < 0)
 		return -1;
-	if (take_frames(p) < 0)
-		return -1;
-	return more == 0 && !p->got_end ? stream_cut(p->in) : 0;
+	return more > 0 || p->got_end ? take_frames(p) : cut(p);
 }
 
 static int
@@ -251,6 +267,20 @@ pipeline_send(struct link *l, const struct frame *f)
 	return flush(p);
 }
 
+/* Reads the rest of the output, of which there must be none: a stage that still writes would never end. */
+static int
+drain(struct pipeline *p)
+{
+	struct pollfd w[2] = { { .fd = p->from, .events = POLLIN } };
+	struct stream_header h;
+	int more = 1, rc = 0;
+
+	while (more > 0 && (rc = stream_take_header(p->in, &h)) == 0)
+		if (link_poll(w, 1, true) < 0 || (more = stream_fill(p->in)) < 0)
+			return -1;
+	return rc > 0 ? err_set(ERR_DATA, "%s: another stream follows its end", name) : rc;
+}
+
 static int
 pipeline_finish(struct link *l)
 {
@@ -258,6 +288,8 @@ pipeline_finish(struct link *l)
 	int status = 0;
 
 	hang_up(&p->to);
+	if (drain(p) < 0)
+		return -1;
 	reap_group(p->group, -1, &status);
 	signal_group = 0;
 	p->group = 0;
@@ -312,7 +344,7 @@ exchange_headers(struct pipeline *p)
 		if (link_poll(w, 1, true) < 0 || (more = stream_fill(p->in)) < 0)
 			return -1;
 	if (rc <= 0)
-		return rc < 0 ? -1 : ended_early();
+		return rc < 0 ? -1 : cut(p);
 	return stream_encode_header(&p->out, &(struct stream_header){ .kind = STREAM_TOKENS, .vocab_id = p->header.vocab_id });
 }
 
