@@ -1,0 +1,80 @@
+#!/usr/bin/python3
+"""gguf_seeds.py: writes the seeds of the fuzz target gguf, small well-formed files, into tests/fuzz/corpus/gguf."""
+import os
+import struct
+
+FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "corpus", "gguf")
+U32, F32, BOOL, STRING, ARRAY = 4, 6, 7, 8, 9
+
+
+def string(s):
+    return struct.pack("<Q", len(s)) + s
+
+
+def key(name, kind, value):
+    return string(name) + struct.pack("<I", kind) + value
+
+
+def u32(name, v):
+    return key(name, U32, struct.pack("<I", v))
+
+
+def texts(name, v):
+    return key(name, ARRAY, struct.pack("<IQ", STRING, len(v)) + b"".join(map(string, v)))
+
+
+def numbers(name, kind, form, v):
+    return key(name, ARRAY, struct.pack("<IQ", kind, len(v)) + struct.pack("<%d%s" % (len(v), form), *v))
+
+
+def file(keys, tensors, version=3):
+    """tensors: (name, type, dimensions, bytes)"""
+    infos, data = b"", b""
+    for name, kind, dims, size in tensors:
+        infos += string(name) + struct.pack("<I%dQIQ" % len(dims), len(dims), *dims, kind, len(data))
+        data += bytes(i * 7 % 251 for i in range(size)) + bytes(-size % 32)
+    head = b"GGUF" + struct.pack("<IQQ", version, len(tensors), len(keys)) + b"".join(keys) + infos
+    return head + bytes(-len(head) % 32) + data
+
+
+def model(layers):
+    d, f, v, tensors = 32, 32, 8, []
+    keys = [key(b"general.architecture", STRING, string(b"llama")), u32(b"llama.block_count", layers), u32(b"llama.embedding_length", d),
+            u32(b"llama.attention.head_count", 2), u32(b"llama.attention.head_count_kv", 1), u32(b"llama.feed_forward_length", f),
+            u32(b"llama.context_length", 64), key(b"llama.attention.layer_norm_rms_epsilon", F32, struct.pack("<f", 1e-5)),
+            key(b"tokenizer.ggml.model", STRING, string(b"llama")),
+            texts(b"tokenizer.ggml.tokens", [b"<unk>", b"<s>", b"</s>", b"a", b"b", b"ab", b"<0x00>", b"c"]),
+            numbers(b"tokenizer.ggml.scores", F32, "f", [0, 0, 0, -1, -2, -3, 0, -4]),
+            numbers(b"tokenizer.ggml.token_type", 5, "i", [2, 3, 3, 1, 1, 1, 6, 1])]
+    tensors.append((b"token_embd.weight", 8, (d, v), v * 34))
+    tensors.append((b"output_norm.weight", 0, (d,), 4 * d))
+    for i in range(layers):
+        def add(name, *dims):
+            n = 1
+            for x in dims:
+                n *= x
+            tensors.append((b"blk.%d.%s.weight" % (i, name), 0 if len(dims) == 1 else 8, dims, 4 * n if len(dims) == 1 else n // 32 * 34))
+        add(b"attn_norm", d), add(b"ffn_norm", d)
+        add(b"attn_q", d, d), add(b"attn_k", d, 16), add(b"attn_v", d, 16), add(b"attn_output", d, d)
+        add(b"ffn_gate", d, f), add(b"ffn_up", d, f), add(b"ffn_down", f, d)
+    return file(keys, tensors)
+
+
+def main():
+    os.makedirs(FOLDER, exist_ok=True)
+    kinds = [key(b"k%d" % kind, kind, struct.pack("<" + form, 1)) for kind, form in enumerate("BbHhIif?", 0)]
+    kinds += [key(b"k%d" % kind, kind, struct.pack("<" + form, 1)) for kind, form in ((10, "Q"), (11, "q"), (12, "d"))]
+    seeds = {
+        "empty": file([], []),
+        "kinds": file(kinds + [key(b"s", STRING, string(b"text")), texts(b"a", [b"x", b"", b"yz"])], []),
+        "version2": file([u32(b"general.alignment", 32)], [(b"t", 1, (4, 3), 24)], 2),
+        "types": file([], [(b"t%d" % t, t, (256, 2), n) for t, n in ((0, 2048), (1, 1024), (2, 288), (8, 544), (12, 288), (30, 1024))]),
+        "model1": model(1),
+        "model2": model(2),
+    }
+    for name, data in seeds.items():
+        with open(os.path.join(FOLDER, name), "wb") as f:
+            f.write(data)
+
+
+main()
