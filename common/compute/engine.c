@@ -331,6 +331,8 @@ feed_forward_block(struct engine *e, const struct layer *l, float *x, size_t n)
 int
 engine_layers(struct engine *e, float *x, const struct engine_row *rows, size_t n)
 {
+	if (n == 0)
+		return 0;
 	if (reserve_pages(e, rows, n) < 0)
 		return -1;
 	list_runs(e, rows, n);
@@ -365,6 +367,8 @@ engine_logits(struct engine *e, const float *normed, size_t n, float *logits)
 {
 	struct products head = { .e = e };
 
+	if (n == 0)
+		return;
 	prepare(e, NULL, normed, e->x_ld, n, (const struct weight *[]){ &e->weights.head }, 1);
 	add_product(&head, &e->weights.head, logits, engine_logits_stride(e), n);
 	run_products(&head);
