@@ -53,10 +53,17 @@ index_first(struct special *s, const struct texts *p)
 			s->first[c] = s->first[c - 1];
 }
 
+/*
+ * One that is not UTF-8 is left out: it would cut a text within a character, and what is left of it would not be UTF-8 any
+ * more, on which all that follows relies.
+ */
 static bool
 is_special(const struct vocab *v, uint32_t id)
 {
-	return (token_is_control(v, id) || v->kind[id] == TOKEN_USER) && texts_length(&v->text, id) > 0;
+	uint32_t n = texts_length(&v->text, id);
+
+	return (token_is_control(v, id) || v->kind[id] == TOKEN_USER) && n > 0 &&
+	       utf8_valid((const char *)texts_at(&v->text, id), n) == n;
 }
 
 int

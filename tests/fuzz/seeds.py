@@ -100,3 +100,5 @@ save("vocab", "described-bpe", describe(0x03, 0, 0, 0, 0, BPE, [b"a b", b"ab ab"
 save("vocab", "described-tekken", describe(0x0b, 0, 0, 0, 0, BPE, [b"a b", b"ab ab", b"l l"], b"abab ab ll :::: a"))
 overlap = [(b"a", USER), (b"aa", USER), (b"aaa", CONTROL), (b"aaaaa", USER), (b"ab", USER), (b"ba", CONTROL), (b"b", NORMAL)]
 save("vocab", "described-overlap", describe(0x10, 0xff, 0xff, 6, 1, overlap, text=b"aaaaaabaaaababbbaab aaa b aaaaaaaaaaaaaaaaaa"))
+halves = [(b"\xc3", USER), (b"a\xe6\x97", CONTROL), (b"\xa9", USER), (b"<\xf0\x9f", USER)]
+save("vocab", "described-halves", describe(0x80, 0xff, 0xff, 0xff, 1, halves, text="\u00e9 a\u65e5 <\U0001f600 \u00e9".encode()))

@@ -2,7 +2,9 @@
 """tokens.py: what mai-tokenize makes of texts, beside the ids that other programs gave. Differences go to stderr, status 1.
 
 	tokens.py vocab VOCAB [OUT]     the strings of VOCAB.inp; OUT (VOCAB.out) has the ids of each in a line
-	tokens.py cases VOCAB CASES     a JSON object a line: text or bytes_b64, ids, add_special
+	tokens.py cases VOCAB CASES [nfc] [WITHOUT]
+	                                a JSON object a line: text or bytes_b64, ids, add_special; nfc: those in NFC;
+	                                those that don't hold the text WITHOUT
 	tokens.py back VOCAB FILE...    no ids are known: each text, encoded and decoded, is the same text
 
 Prints how many there were. Each is also decoded, and must give the text again, as `decoded` says or as it was.
@@ -11,6 +13,7 @@ import base64
 import json
 import subprocess
 import sys
+import unicodedata
 
 MARK = b"\n__ggml_vocab_test__\n"
 wrong = 0
@@ -70,9 +73,14 @@ def check_vocab(vocab, out=None):
     return check_texts(vocab, texts, want)
 
 
-def check_cases(vocab, path):
+def check_cases(vocab, path, *choice):
     with open(path) as f:
         cases = [json.loads(line) for line in f]
+    for c in choice:
+        if c == "nfc":
+            cases = [x for x in cases if unicodedata.is_normalized("NFC", x.get("text", ""))]
+        else:
+            cases = [x for x in cases if c not in x.get("text", "")]
     decoded = tool(vocab, "-d", "-t", "-l", "-s", data=lines_of(c["ids"] for c in cases)).split(b"\n")
     for c, again in zip(cases, decoded):
         data = base64.b64decode(c["bytes_b64"]) if "bytes_b64" in c else c["text"].encode()

@@ -86,6 +86,40 @@ failed() {
 	[ "$(tokens cases "$V-gpt-2.gguf" "$CASES/gpt2.cases.jsonl")" = 129 ]
 }
 
+# real NAME PRE [CHOICE ...]: the cases of a tokenizer.json of $MAI_VOCABULARIES; prints how many there were
+real() {
+	local name=$1 pre=$2
+	shift 2
+	[ -e "$MAI_VOCABULARIES/$name.json" ] || skip "needs tokenizer.json files by name in \$MAI_VOCABULARIES (shared: tokenizers/fetch-vocabularies)"
+	need_shared "tokenizers/$name.cases.jsonl"
+	/usr/bin/python3 "$peers/tokenizer_gguf.py" "$pre" "$MAI_VOCABULARIES/$name.json" real.gguf
+	tokens cases real.gguf "$CASES/$name.cases.jsonl" "$@" >n
+}
+
+@test "ids of the Hugging Face library: Llama 3" {
+	real llama3 llama-bpe
+	[ "$(cat n)" = 130 ]
+}
+
+@test "ids of the Hugging Face library: GPT-4's, GPT-4o's and gpt-oss's" {
+	real cl100k dbrx
+	[ "$(cat n)" = 129 ]
+	real o200k gpt-4o
+	[ "$(cat n)" = 129 ]
+	real gptoss gpt-4o
+	[ "$(cat n)" = 130 ]
+}
+
+@test "ids of the Hugging Face library: Qwen 3, of texts in NFC" {
+	real qwen3 qwen2 nfc
+	[ "$(cat n)" = 128 ]
+}
+
+@test "ids of the Hugging Face library: DeepSeek V3, but for a letter younger than its Unicode" {
+	real deepseek_v3 deepseek-v3 unassigned
+	[ "$(cat n)" = 132 ]
+}
+
 @test "the comparison of cases fails where one id differs" {
 	need_vocab gpt-2
 	printf '%s\n' '{"text":"Hello, world!","ids":[15496,11,995,1],"add_special":false}' >other.jsonl

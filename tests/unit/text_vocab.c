@@ -211,6 +211,27 @@ special_tokens(void)
 	vocab_free(v);
 }
 
+/* A token that is half a character must not cut a text there: what is left would be read beyond its end. */
+static void
+half_characters(void)
+{
+	static const int32_t kinds[] = { USER, CONTROL };
+
+	for (int i = 0; i < 2; i++) {
+		make_spm();
+		add("\xc3", kinds[i]);
+		add("a\xe6\x97", kinds[i]);
+		add("b\xc3\xa9", kinds[i]); /* 268: whole */
+		struct vocab *v = make_vocab(&m);
+		tap_ok(v && gives(v, "\xc3\xa9z", (struct encode_options){ .special = true }, IDS(259, 265, 3 + 'z')),
+		    "half a character is not recognised");
+		tap_ok(v && gives(v, "a\xe6\x97\xa5", (struct encode_options){ .special = true },
+		    IDS(259, 260, 3 + 0xe6, 3 + 0x97, 3 + 0xa5)), "one with half a character at its end neither");
+		tap_ok(v && gives(v, "b\xc3\xa9", (struct encode_options){ .special = true }, IDS(268)), "one of whole characters is");
+		vocab_free(v);
+	}
+}
+
 /* ---- decoding ---- */
 
 static bool
@@ -275,6 +296,7 @@ main(void)
 	bad_keys();
 	bad_merges();
 	special_tokens();
+	half_characters();
 	decoding();
 	roles();
 	return tap_done();
