@@ -169,8 +169,12 @@ main(int argc, char **argv)
 	msg_init("mai-cat");
 	if ((first = opt_parse(&tool, argc, argv)) < 0)
 		return opt_exit_status();
-	if ((rc = check(argc - first)) != 0 || (rc = select_rows(&selection)) != 0)
+	if ((rc = check(argc - first)) != 0)
 		return rc;
+	if ((rc = select_rows(&selection)) != 0) {
+		free(selection.seq);
+		return rc;
+	}
 	rc = run(argv + first, argc - first, &selection);
 	free(selection.seq);
 	if (rc < 0)

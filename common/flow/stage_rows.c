@@ -259,5 +259,5 @@ stage_rows(struct stage *s, const struct frame *f, stage_emit *emit, void *arg)
 		if (s->row[i].flags & ROW_WANTED)
 			move_row(s, n++, i);
 	s->n = n;
-	return give_logits(s, f, emit, arg);
+	return n > 0 ? give_logits(s, f, emit, arg) : emit_rows(s, f, NULL, 0, emit, arg);
 }
