@@ -164,9 +164,10 @@ each_call() {
 	each_tried german
 }
 
+# (A sanitizer brings a setlocale of its own: what counts is one that is called from outside.)
 @test "no tool asks for the locale" {
 	[ -z "${MAI_SAN:-}" ] || skip "sanitizers do"
 	for t in $(tools); do
-		[ -z "$(nm -D "$(command -v "$t")" | grep -w setlocale)" ] || fail "$t calls setlocale"
+		[ -z "$(nm -D --undefined-only "$(command -v "$t")" | grep -w setlocale)" ] || fail "$t calls setlocale"
 	done
 }
