@@ -422,7 +422,7 @@ open_bytes(const struct buf *b)
 {
 	FILE *f = fopen(path, "wb");
 
-	if (!f || fwrite(b->data, 1, b->len, f) != b->len || fclose(f) != 0)
+	if (!f || (b->len && fwrite(b->data, 1, b->len, f) != b->len) || fclose(f) != 0)
 		abort();
 	return gguf_open(path);
 }
