@@ -18,7 +18,7 @@ add(const char *text, int32_t kind)
 static void
 make_spm(void)
 {
-	static const char *const pieces[] = { "\xe2\x96\x81", "a", "b", "ab", "\xe2\x96\x81" "ab", "\xe2\x96\x81\xe2\x96\x81", "\xc3\xa9" };
+	static const char *const pieces[] = { "\xe2\x96\x81", "a", "b", "ab", ("\xe2\x96\x81" "ab"), "\xe2\x96\x81\xe2\x96\x81", "\xc3\xa9" };
 
 	m = (struct make){ .model = "llama", .bos = 1, .eos = 2, .unknown = 0, .add_bos = true, .space_prefix = true };
 	add("<unk>", UNKNOWN);
