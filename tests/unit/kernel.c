@@ -135,6 +135,18 @@ product_agrees(const struct kernels *k, const struct kernels *scalar, int type, 
 	return false;
 }
 
+/* In the build whose sums are reordered (kernel_float.inc) these comparisons must fail. */
+static bool
+reordered(const struct kernels *k, int type)
+{
+#ifdef MAI_TEST_REORDER
+	return strcmp(k->name, "scalar") && types[type] != TYPE_Q8_0;
+#else
+	(void)k, (void)type;
+	return false;
+#endif
+}
+
 /* All sizes of a few, then many at random. */
 static void
 test_products(const struct kernels *k, const struct kernels *scalar, int type)
@@ -151,7 +163,7 @@ test_products(const struct kernels *k, const struct kernels *scalar, int type)
 	for (int i = 0; good && i < 20; i++)
 		good = product_agrees(k, scalar, type, 1 + any() % MAX_ROWS, 1 + any() % MAX_COLS, 1 + any() % MAX_TOKENS,
 		    (enum kind)(any() % KINDS));
-	tap_ok(good, "%s: products with %s weights have the bits of scalar", k->name, type_names[type]);
+	tap_ok(good != reordered(k, type), "%s: products with %s weights have the bits of scalar", k->name, type_names[type]);
 }
 
 /* A token's result is the same alone, and a tile's in any call. */
@@ -169,7 +181,7 @@ test_batches(const struct kernels *k, int type)
 		multiply(k, types[type], ROWS, COLS, m.x + t * LD, 1, m.y0, 0, 5);
 		good &= same(m.y0, m.y + t * LDY, ROWS);
 	}
-	tap_ok(good, "%s: %s, a token has the same bits alone and among %d", k->name, type_names[type], TOKENS);
+	tap_ok(good != reordered(k, type), "%s: %s, a token has the same bits alone and among %d", k->name, type_names[type], TOKENS);
 	for (size_t first = 0, last = 2; first < 5; first = last, last = 5)
 		multiply(k, types[type], ROWS, COLS, m.x, TOKENS, m.y0, first, last);
 	good = true;
@@ -505,13 +517,11 @@ test_set(const struct kernels *k, const struct kernels *scalar, struct cache *c)
 {
 	test_known(k);
 	test_exp(k);
-#ifndef MAI_TEST_REORDER
 	for (int type = 0; type < 4; type++) {
 		if (k != scalar)
 			test_products(k, scalar, type);
 		test_batches(k, type);
 	}
-#endif
 	if (k == scalar)
 		return;
 	test_rows(k, scalar);
