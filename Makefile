@@ -113,10 +113,11 @@ silent := $(findstring s,$(firstword -$(MAKEFLAGS)))
 say = $(if $(V),,@$(if $(silent),,echo '  $1 $@';))
 ar := $(CROSS)ar
 
-# A kernel set is compiled for its own instructions; which one runs is decided at start (compute/cpu.h).
+# A kernel set is compiled for its own instructions; which one runs is decided at start (compute/cpu.h). So is the
+# checksum of the stream.
 ifneq (,$(findstring x86_64,$(machine)))
 $(O)/common/compute/%_sse4.o: isa := -msse4.1
-$(O)/common/compute/%_avx2.o: isa := -mavx2 -mfma -mf16c
+$(O)/common/%_avx2.o: isa := -mavx2 -mfma -mf16c
 avx512 := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni -mfma -mf16c
 $(O)/common/compute/%_avx512.o: isa := $(avx512)
 $(O)/common/compute/%_avx512bf16.o: isa := $(avx512) -mavx512bf16

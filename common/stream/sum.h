@@ -11,4 +11,10 @@ uint64_t sum_bytes(const void *data, size_t n);
 /* Of pieces as if they lay one behind the other. */
 uint64_t sum_pieces(const struct iovec *io, int n);
 
+/* What sum_pieces chooses from; all give the same. */
+uint64_t sum_pieces_portable(const struct iovec *io, int n);
+#if defined(__x86_64__)
+uint64_t sum_pieces_avx2(const struct iovec *io, int n);
+#endif
+
 #endif
