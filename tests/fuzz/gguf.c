@@ -1,95 +1,153 @@
 /*
- * Any bytes as a GGUF file: opened, every key and tensor looked at, and, when it opens, taken as a model: hyper-parameters,
- * identities, plans to split it, and the check of those who compute it.
+ * Any bytes as a GGUF file, a shard or a manifest: opened in memory, where a sanitizer sees its end, then as a file by all that
+ * looks at models. What is taken can be looked up by its own names, hashed, and written again to the same bytes.
  */
-#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "model/model.h"
-#include "model/types.h"
+#include "base/io.h"
+#include "model/id.h"
+#include "model/info.h"
+#include "model/plain.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static volatile uint64_t seen;
+static volatile uint8_t seen;
 
+/* Every value and every tensor is where it says. */
 static void
-must(int good)
+look_up(const struct gguf *g)
 {
-	if (!good)
-		abort();
-}
-
-static void
-look_at_bytes(const uint8_t *p, uint64_t n)
-{
-	uint64_t sum = 0;
-
-	for (uint64_t i = 0; i < n; i++)
-		sum += p[i];
-	seen += sum;
-}
-
-static void
-look_at_key(const struct gguf_key *k)
-{
-	uint64_t at = 0;
-
-	look_at_bytes((const uint8_t *)k->name.data, k->name.len);
-	look_at_bytes(k->data, k->size);
-	for (uint64_t i = 0; k->kind == GGUF_ARRAY && k->item == GGUF_STRING && i < k->n; i++) {
-		struct gguf_string s = gguf_next_string(k, &at);
-		look_at_bytes((const uint8_t *)s.data, s.len);
+	for (uint64_t i = 0; i < g->n_keys; i++) {
+		const struct gguf_key *k = &g->keys[i];
+		uint64_t at = 0;
+		if (k->item == GGUF_STRING)
+			for (uint64_t n = 0; n < k->n; n++) {
+				struct gguf_string s = gguf_next_string(k, &at);
+				if (s.len)
+					seen ^= (uint8_t)(s.data[0] ^ s.data[s.len - 1]);
+			}
+		else if (k->size)
+			seen ^= k->data[0] ^ k->data[k->size - 1];
+		if (k->item == GGUF_STRING && at != k->size)
+			abort();
 	}
-}
-
-static void
-look_at_all(const struct gguf *g)
-{
-	for (uint64_t i = 0; i < g->n_keys; i++)
-		look_at_key(&g->keys[i]);
 	for (uint64_t i = 0; i < g->n_tensors; i++) {
 		const struct gguf_tensor *t = &g->tensors[i];
-		must(type_info(t->type) != NULL);
-		look_at_bytes((const uint8_t *)t->name.data, t->name.len);
-		look_at_bytes(t->data, t->size);
+		seen ^= t->data[0] ^ t->data[t->size - 1];
+		if (gguf_tensor_named(g, t->name) != t)
+			abort();
 	}
 }
 
+/* Written again, it is the same but for the version and the last padding. */
 static void
-as_model(const uint8_t *data, size_t size)
+copy(const struct gguf *g)
 {
+	struct gguf_writer *w = gguf_writer_new();
+	char *bytes = NULL;
+	size_t n = 0;
+	FILE *f = open_memstream(&bytes, &n);
+
+	if (!w || !f)
+		abort();
+	for (uint64_t i = 0; i < g->n_keys; i++)
+		if (gguf_put_key(w, &g->keys[i]) < 0)
+			abort();
+	for (uint64_t i = 0; i < g->n_tensors; i++) {
+		const struct gguf_tensor *t = &g->tensors[i];
+		char name[GGUF_MAX_NAME] = "";
+		memcpy(name, t->name.data, t->name.len);
+		if (gguf_put_tensor(w, name, t->type, t->n_dims, t->ne, t->data, t->size) < 0)
+			abort();
+	}
+	if (gguf_write_file(w, f, "copy") < 0 || fclose(f) != 0)
+		abort();
+	/* Padding is not compared: the reader lets it be anything. */
+	struct gguf *again = gguf_open_memory(bytes, n, "copy");
+	if (!again || again->n_keys != g->n_keys || again->n_tensors != g->n_tensors || again->data_offset != g->data_offset)
+		abort();
+	for (uint64_t i = 0; i < g->n_keys; i++)
+		if (again->keys[i].size != g->keys[i].size || memcmp(again->keys[i].data, g->keys[i].data, g->keys[i].size) != 0)
+			abort();
+	for (uint64_t i = 0; i < g->n_tensors; i++)
+		if (memcmp(again->tensors[i].data, g->tensors[i].data, g->tensors[i].size) != 0)
+			abort();
+	gguf_free(again);
+	gguf_writer_free(w);
+	free(bytes);
+}
+
+static int
+drop(void *arg, const void *bytes, size_t n)
+{
+	(void)bytes;
+	*(uint64_t *)arg += n;
+	return 0;
+}
+
+/* Each tensor gives as many plain bytes as it says, and as many interleaved. */
+static void
+walk(const struct model *m)
+{
+	struct tensor_list l;
+
+	if (list_tensors(&l, m) < 0)
+		return;
+	for (uint64_t i = 0; i < l.n; i++) {
+		uint64_t n = 0;
+		void *space = malloc(plain_space(l.at[i].t) + 1);
+		if (!space || plain_each(&l.at[i], space, drop, &n) < 0 || n != plain_size(l.at[i].t))
+			abort();
+		free(space);
+	}
+	list_free(&l);
+}
+
+static void
+look_at_model(const char *path)
+{
+	struct model *m = model_open(&path, 1);
 	struct split_plan plan;
 	struct hash id;
-	char path[64];
-	const char *paths[] = { path };
-	int fd = memfd_create("gguf", MFD_CLOEXEC);
+	char hex[HASH_HEX];
 
-	must(fd >= 0 && write(fd, data, size) == (ssize_t)size);
-	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-	struct model *m = model_open(paths, 1);
-	if (m) {
-		model_vocab_id(m, &id);
-		model_check_llama(m);
-		if (split_even(&plan, m, 2) == 0)
-			must(plan.n == 2 && plan.last[1] == m->layer_last);
-		split_list(&plan, m, "0-1,2-3");
-		split_size(&plan, m, 4096);
-	}
+	if (!m)
+		return;
+	walk(m);
+	json_decref(model_info(m, false));
+	if (model_id(m, &id) == 0)
+		hash_to_hex(&id, hex);
+	model_check_llama(m);
+	split_even(&plan, m, 2);
+	split_list(&plan, m, "0-1,2-3");
+	if (split_size(&plan, m, 1 << 16) == 0 && plan.last[plan.n - 1] != m->hp.n_layers)
+		abort();
 	model_free(m);
-	close(fd);
 }
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct gguf *g = gguf_open_memory(data, size, "input");
+	struct hparams hp;
+	char path[64];
+	int fd;
 
-	if (!g)
-		return 0;
-	look_at_all(g);
+	if (g) {
+		look_up(g);
+		copy(g);
+		hparams_read(&hp, g);
+	}
 	gguf_free(g);
-	as_model(data, size);
+	setenv("XDG_CACHE_HOME", "/nonexistent", 1);
+	fd = memfd_create("gguf", MFD_CLOEXEC);
+	if (fd < 0 || io_write(fd, data, size, "gguf") < 0)
+		abort();
+	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+	look_at_model(path);
+	close(fd);
 	return 0;
 }

@@ -1,7 +1,11 @@
 #!/usr/bin/python3
-"""gguf_seeds.py: writes the seeds of the fuzz target gguf, small well-formed files, into tests/fuzz/corpus/gguf."""
+"""gguf_seeds.py: writes the seeds of the fuzz target gguf, small well-formed files, into tests/fuzz/corpus/gguf.
+Shards and their manifest are made by mai-shard, where it is in PATH."""
 import os
+import shutil
 import struct
+import subprocess
+import tempfile
 
 FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "corpus", "gguf")
 U32, F32, BOOL, STRING, ARRAY = 4, 6, 7, 8, 9
@@ -75,6 +79,16 @@ def main():
     for name, data in seeds.items():
         with open(os.path.join(FOLDER, name), "wb") as f:
             f.write(data)
+    if shutil.which("mai-shard"):
+        split("model2", ["--stock"], {"0.gguf": "stock0"})
+        split("model2", [], {"0.gguf": "shard0", "1.gguf": "shard1", "manifest.json": "manifest"})
+
+
+def split(model, options, wanted):
+    with tempfile.TemporaryDirectory() as parts:
+        subprocess.run(["mai-shard", "split", "-n", "2", *options, "-o", parts, os.path.join(FOLDER, model)], check=True)
+        for name, seed in wanted.items():
+            shutil.copy(os.path.join(parts, name), os.path.join(FOLDER, seed))
 
 
 main()
