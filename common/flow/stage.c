@@ -101,18 +101,17 @@ stage_accepts(struct stage *s, const struct stream_header *in, const char *name)
 
 /* ---- frames ---- */
 
-/* A receiver in this process may answer with a close of its own, which comes back in here and drops the sequence. */
 static int
 emit_closes(struct stage *s, stage_emit *emit, void *arg)
 {
-	while (s->n_closing > 0) {
-		struct closing c = s->closing[0];
-		struct frame f = { .type = FRAME_CLOSE, .seq = c.seq->id, .pos = c.pos, .reason = c.reason };
-		memmove(s->closing, s->closing + 1, --s->n_closing * sizeof *s->closing);
-		kv_release(engine_kv(s->engine), &c.seq->kv);
+	for (size_t i = 0; i < s->n_closing; i++) {
+		const struct closing *c = &s->closing[i];
+		struct frame f = { .type = FRAME_CLOSE, .seq = c->seq->id, .pos = c->pos, .reason = c->reason };
+		kv_release(engine_kv(s->engine), &c->seq->kv);
 		if (emit(arg, &f) < 0)
 			return -1;
 	}
+	s->n_closing = 0;
 	return 0;
 }
 

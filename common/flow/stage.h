@@ -37,7 +37,7 @@ int stage_accepts(struct stage *s, const struct stream_header *in, const char *n
 
 /*
  * Takes one frame and gives what follows from it by calls of `emit` (0 or -1, passed on): for a frame of rows exactly one,
- * then closes of sequences that ended. Returns 0, or -1 for a fault of the stream.
+ * then closes of sequences that ended. Returns 0, or -1 for a fault of the stream. Not to be called from within `emit`.
  */
 typedef int stage_emit(void *arg, const struct frame *f);
 int stage_take(struct stage *s, const struct frame *in, stage_emit *emit, void *arg);
