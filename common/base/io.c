@@ -202,40 +202,69 @@ io_out_clean_on_signals(void)
 			sigaction(ends[i], &cleaning, NULL);
 }
 
+/* Opens what is there and can't be replaced by a file; -1 with a reason. */
+static int
+open_directly(struct io_out *o, const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_sys("%s", path);
+	o->file = fdopen(fd, "wb");
+	if (!o->file) {
+		err_sys("%s", path);
+		close(fd);
+		return -1;
+	}
+	return 0;
+}
+
+static int
+open_temporary(struct io_out *o, const char *path)
+{
+	size_t n = strlen(o->path) + 8;
+	mode_t mask = umask(0);
+	int fd;
+
+	umask(mask);
+	if (!(o->temporary = mem_alloc(n, 1)))
+		return -1;
+	snprintf(o->temporary, n, "%s.XXXXXX", o->path);
+	remember(o->temporary); /* before it exists: a signal may come at any time */
+	fd = mkostemp(o->temporary, O_CLOEXEC);
+	if (fd < 0) {
+		err_sys("%s", path);
+		o->temporary[0] = '\0';
+		return -1;
+	}
+	if (fchmod(fd, 0666 & ~mask) != 0 || !(o->file = fdopen(fd, "wb"))) {
+		err_sys("%s", path);
+		close(fd);
+		return -1;
+	}
+	return 0;
+}
+
 int
 io_out_open(struct io_out *o, const char *path)
 {
-	int fd;
+	struct stat st;
+	bool there = stat(path, &st) == 0;
+	int rc;
 
 	*o = (struct io_out){0};
 	if (strcmp(path, "-") == 0) {
 		o->file = stdout;
 		return 0;
 	}
-	size_t n = strlen(path) + 8;
-	o->path = mem_strdup(path);
-	o->temporary = mem_alloc(n, 1);
-	if (!o->path || !o->temporary)
-		goto fail;
-	snprintf(o->temporary, n, "%s.XXXXXX", path);
-	remember(o->temporary); /* before it exists: a signal may come at any time */
-	fd = mkostemp(o->temporary, O_CLOEXEC);
-	if (fd < 0) {
-		err_sys("%s", path);
-		o->temporary[0] = '\0';
-		goto fail;
-	}
-	mode_t mask = umask(0);
-	umask(mask);
-	if (fchmod(fd, 0666 & ~mask) != 0 || !(o->file = fdopen(fd, "wb"))) {
-		err_sys("%s", path);
-		close(fd);
-		goto fail;
-	}
-	return 0;
-fail:
-	io_out_abort(o);
-	return -1;
+	/* realpath follows links, so that the file they lead to is replaced, not they. */
+	o->path = there && S_ISREG(st.st_mode) ? realpath(path, NULL) : mem_strdup(path);
+	if (!o->path)
+		return err_sys("%s", path);
+	rc = there && !S_ISREG(st.st_mode) ? open_directly(o, path) : open_temporary(o, path);
+	if (rc < 0)
+		io_out_abort(o);
+	return rc;
 }
 
 int
@@ -249,12 +278,13 @@ io_out_commit(struct io_out *o)
 		FILE *f = o->file;
 		bool bad = ferror(f) || fflush(f) != 0;
 		o->file = NULL;
-		if (fclose(f) != 0 || bad || rename(o->temporary, o->path) != 0) {
+		if (fclose(f) != 0 || bad || (o->temporary && rename(o->temporary, o->path) != 0)) {
 			err_sys("%s", o->path);
 			io_out_abort(o);
 			return -1;
 		}
-		o->temporary[0] = '\0';
+		if (o->temporary)
+			o->temporary[0] = '\0';
 	}
 	io_out_abort(o);
 	return rc;

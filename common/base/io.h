@@ -44,12 +44,13 @@ void io_wanted(const struct io_map *m, const void *data, size_t n);
 void io_done(const struct io_map *m, const void *data, size_t n);
 
 /*
- * A file that appears whole or not at all: written to a temporary beside its place and renamed on commit.
- * "-" is stdout, written directly. io_out_abort after a commit, or on a zeroed struct, does nothing.
+ * A file that appears whole or not at all: written to a temporary beside its place and renamed on commit. A symbolic link is
+ * followed. What is there and no regular file (a FIFO, /dev/null) is written directly, and so is stdout, which "-" names.
+ * io_out_abort after a commit, or on a zeroed struct, does nothing.
  */
 struct io_out {
 	FILE *file;
-	char *path, *temporary;
+	char *path, *temporary; /* stdout: none; written directly: no temporary */
 };
 int io_out_open(struct io_out *o, const char *path);
 int io_out_commit(struct io_out *o);

@@ -188,3 +188,19 @@ layers() {
 	mai-shard join -o again.gguf c/1.gguf c/0.gguf
 	cmp again.gguf "$f"
 }
+
+@test "join into a FIFO, and over a link" {
+	need_shared models/stories260K.gguf
+	mai-shard split -n 2 -o parts "$M"
+	mkfifo fifo
+	cat fifo >got &
+	mai-shard join -o fifo parts/manifest.json
+	wait
+	[ -p fifo ]
+	cmp got "$M"
+	touch file
+	ln -s file link
+	mai-shard join -o link parts/manifest.json
+	[ -L link ]
+	cmp file "$M"
+}
