@@ -24,18 +24,74 @@ struct text {
 	size_t written;
 	struct decoder decoder;
 	bool closed;
-	struct text *next; /* of higher ordinal */
+	struct text *child, *sibling; /* of the heap: none of them has a lower ordinal than what is above it */
 };
 
 struct state {
 	const struct detokenize *d;
 	const char *name;
 	struct seqmap open;  /* by the ids of the present stream */
-	struct text *list;   /* by ordinal; the first is written as it comes */
-	struct text *last;   /* of the list */
+	struct text *first;  /* a pairing heap: the text of the lowest ordinal, which is written as it comes */
 	uint64_t turn;       /* ordinal that is to be written next */
 	struct buf out;
 };
+
+/* ---- texts by ordinal: any number may wait, in any order ---- */
+
+static struct text *
+meld(struct text *a, struct text *b)
+{
+	if (!a || !b)
+		return a ? a : b;
+	if (b->ordinal < a->ordinal) {
+		struct text *t = a;
+		a = b;
+		b = t;
+	}
+	b->sibling = a->child;
+	a->child = b;
+	return a;
+}
+
+static void
+text_free(struct text *t)
+{
+	if (t)
+		free(t->token);
+	free(t);
+}
+
+/* Frees the first. What was below it is melded two by two, then all of that from the last to the first. */
+static void
+drop_first(struct state *s)
+{
+	struct text *t = s->first, *pairs = NULL, *a, *b;
+
+	for (a = t->child; a; a = t->child) {
+		b = a->sibling;
+		t->child = b ? b->sibling : NULL;
+		a->sibling = NULL;
+		a = meld(a, b);
+		a->sibling = pairs;
+		pairs = a;
+	}
+	s->first = NULL;
+	for (a = pairs; a; a = pairs) {
+		pairs = a->sibling;
+		a->sibling = NULL;
+		s->first = meld(s->first, a);
+	}
+	text_free(t);
+}
+
+static void
+state_free(struct state *s)
+{
+	while (s->first)
+		drop_first(s);
+	seqmap_free(&s->open);
+	buf_free(&s->out);
+}
 
 /* ---- writing ---- */
 
@@ -87,39 +143,30 @@ write_tokens(struct state *s, struct text *t)
 	return t->closed && s->d->lines ? buf_addc(&s->out, '\n') : 0;
 }
 
-static void
-text_free(struct text *t)
+static int
+opened_twice(const struct state *s, uint32_t id)
 {
-	if (t)
-		free(t->token);
-	free(t);
-}
-
-static void
-state_free(struct state *s)
-{
-	for (struct text *t = s->list, *next; t; t = next) {
-		next = t->next;
-		text_free(t);
-	}
-	seqmap_free(&s->open);
-	buf_free(&s->out);
+	return err_set(ERR_DATA, "%s: sequence %u is opened twice", s->name, id);
 }
 
 /* Writes what may be written: the text whose turn it is, as far as it is known, and those behind it that have ended. */
 static int
 write_ready(struct state *s)
 {
-	for (struct text *t = s->list; t && t->ordinal == s->turn; t = s->list) {
+	for (struct text *t = s->first; t && t->ordinal <= s->turn; t = s->first) {
+		if (t->ordinal < s->turn) { /* another one has had its turn */
+			uint32_t id = t->id;
+			if (!t->closed)
+				seqmap_remove(&s->open, id);
+			drop_first(s);
+			return flush(s) < 0 ? -1 : opened_twice(s, id);
+		}
 		if (write_tokens(s, t) < 0)
 			return -1;
 		if (!t->closed)
 			break;
 		s->turn++;
-		s->list = t->next;
-		if (t == s->last)
-			s->last = NULL;
-		text_free(t);
+		drop_first(s);
 	}
 	return flush(s);
 }
@@ -129,13 +176,10 @@ write_ready(struct state *s)
 static struct text *
 begin(struct state *s, uint32_t id, uint64_t ordinal)
 {
-	/* They mostly come in order: looking begins at the end. */
-	struct text *t, **at = s->last && s->last->ordinal < ordinal ? &s->last->next : &s->list;
+	struct text *t;
 
-	while (*at && (*at)->ordinal < ordinal)
-		at = &(*at)->next;
-	if (ordinal < s->turn || (*at && (*at)->ordinal == ordinal) || seqmap_get(&s->open, id)) {
-		err_set(ERR_DATA, "%s: sequence %u is opened twice", s->name, id);
+	if (ordinal < s->turn || (s->first && s->first->ordinal == ordinal) || seqmap_get(&s->open, id)) {
+		opened_twice(s, id);
 		return NULL;
 	}
 	if (s->open.n >= STREAM_MAX_SEQUENCES) {
@@ -144,14 +188,12 @@ begin(struct state *s, uint32_t id, uint64_t ordinal)
 	}
 	if (!(t = mem_alloc(1, sizeof *t)))
 		return NULL;
-	*t = (struct text){ .id = id, .ordinal = ordinal, .decoder = { .special = s->d->special }, .next = *at };
+	*t = (struct text){ .id = id, .ordinal = ordinal, .decoder = { .special = s->d->special } };
 	if (seqmap_put(&s->open, id, t) < 0) {
-		free(t);
+		text_free(t);
 		return NULL;
 	}
-	if (!t->next)
-		s->last = t;
-	*at = t;
+	s->first = meld(s->first, t);
 	return t;
 }
 
@@ -266,9 +308,10 @@ finish(struct state *s)
 {
 	int rc = 0;
 
-	for (struct text *t = s->list; t && rc == 0; t = s->list) {
+	for (struct text *t = s->first; t && rc == 0; t = s->first) {
 		t->closed = true;
-		s->turn = t->ordinal;
+		if (t->ordinal > s->turn)
+			s->turn = t->ordinal;
 		rc = write_ready(s);
 	}
 	seqmap_free(&s->open);

@@ -323,6 +323,29 @@ real() {
 	[ "$(mai-tokenize -m "$M" -d <mixed.mai)" = "$(tr -d '\n' <out)" ]
 }
 
+@test "many sequences wait for the first, in any order; two may not have one place" {
+	need_numpy
+	need_shared models/stories260K.gguf
+	# Ordinals are shuffled by a step that shares no factor with their number.
+	waiting() {
+		python "$1" $(mai-tokenize -m "$M" -t --add-special=no a b c) <<-'E'
+			import sys
+			from mai_stream import *
+			n, double, tokens = 5000, sys.argv[1] == "double", list(map(int, sys.argv[2:]))
+			out = [header(), open_frame(0, 0)]
+			for i in [1 + i * 1777 % (n - 1) for i in range(n - 1)] + [n // 2] * double:
+			    out += [open_frame(1, i), rows_frame([(1, 0, tokens[i % 3], 1)]), end_of(1, 1, 0)]
+			out += [rows_frame([(0, 0, tokens[0], 1)]), end_of(0, 1, 0), frame(END)]
+			sys.stdout.buffer.write(b"".join(out))
+		E
+	}
+	waiting single | mai-tokenize -m "$M" -d -l | cmp - <(yes $'a\nb\nc' | head -n 5000)
+	waiting double >double.mai
+	failed 1 mai-tokenize -m "$M" -d -l <double.mai
+	grep -q 'opened twice' err
+	head -n 2501 out | cmp - <(yes $'a\nb\nc' | head -n 2501)
+}
+
 @test "with -l a newline within a text is written as \\n" {
 	need_shared models/stories260K.gguf
 	printf 'one\ntwo\n\n' >text
