@@ -177,7 +177,8 @@ int stream_write(int fd, const struct frame *f, bool compress, const char *name)
 
 /*
  * Reads a descriptor, or a regular file through a map. Memory is bounded by one frame. What a call gives points into
- * the reader and holds until the next call on it. Where the descriptor can seek, stream_reader_free leaves it behind
+ * the reader and holds until the next call on it. A file must not be made shorter meanwhile (SIGBUS, as with any map).
+ * Where the descriptor can seek, stream_reader_free leaves it behind
  * what was consumed.
  */
 struct stream_reader;

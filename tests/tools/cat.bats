@@ -229,6 +229,26 @@ prompt-end seq=0 text-bytes=0\nclose seq=0 pos=2 reason=stop\nend' ]
 	[[ $output == *"a row of sequence 0, which is not open" ]]
 }
 
+@test "ids of sequences: 0, the largest, used again after their close; opened twice: status 1" {
+	lines() {
+		printf '%s\n' '{"type":"header","kind":"tokens"}' "$@" '{"type":"end"}' | mai-cat --from-json | mai-cat --ids
+	}
+	row() {
+		echo "{\"type\":\"rows\",\"rows\":[{\"seq\":$1,\"token\":$2}]}"
+	}
+	close='{"type":"close","seq":0,"pos":1,"reason":"stop"}'
+	[ "$(lines '{"type":"open"}' '{"type":"open","seq":4294967295}' "$(row 4294967295 5)" "$(row 0 6)")" = $'6\n5' ]
+	[ "$(lines '{"type":"open"}' "$(row 0 5)" "$close" '{"type":"open","ordinal":1}' "$(row 0 6)")" = $'5\n6' ]
+	run -1 lines '{"type":"open"}' '{"type":"open"}'
+	[[ $output == *"sequence 0 is opened twice" ]]
+	run -1 lines '{"type":"open"}' '{"type":"open","seq":1}' '{"type":"fork","seq":1,"from":0}'
+	[[ $output == *"sequence 1 is opened twice" ]]
+	run -1 lines '{"type":"fork","seq":1,"from":0}'
+	[[ $output == *"sequence 1 is forked from 0, which is not open" ]]
+	run -1 lines '{"type":"open"}' "$close" "$(row 0 6)"
+	[[ $output == *"a row of sequence 0, which is not open" ]]
+}
+
 # ---- NumPy ----
 
 @test "rows as an array, read by numpy: from a file, a pipe, appended" {

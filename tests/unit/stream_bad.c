@@ -337,6 +337,24 @@ lengths(void)
 		    "error text of length %llu", (unsigned long long)n[i]);
 	}
 
+	/* As many rows of the widest kind as may be in a frame, by count and by width: 32 GiB; and what 32 bits hold of it. */
+	struct stream_header wide = sample_header;
+	wide.width = 1 << 24;
+	const uint64_t product = wire_table_bytes(STREAM_MAX_ROWS) + (uint64_t)STREAM_MAX_ROWS * 4 * wide.width;
+	for (int wrap = 0; wrap < 2; wrap++) {
+		uint64_t claim = wrap ? (uint32_t)product : product;
+		b.len = 0;
+		stream_encode_header(&b, &wide);
+		stream_encode(&b, &(struct frame){ .type = FRAME_ROWS }, false);
+		put(&b, STREAM_HEADER_SIZE + FRAME_ROWS_AT, STREAM_MAX_ROWS, 4);
+		put(&b, STREAM_HEADER_SIZE + FRAME_STORED_AT, claim, 8);
+		put(&b, STREAM_HEADER_SIZE + FRAME_PLAIN_AT, claim, 8);
+		seal_frame(&b, STREAM_HEADER_SIZE);
+		/* Without their elements the rows are well: 8 KiB, which is what is left of the product. */
+		tap_ok(refused(&b, wrap ? "the stream was cut" : "too long"), "512 rows of 2^24 elements in %llu bytes",
+		    (unsigned long long)claim);
+	}
+
 	/* The largest frame there can be, of which only the head comes: 1 GiB is not asked for. */
 	struct stream_header h = sample_header;
 	h.width = (1 << 24) - 16;
