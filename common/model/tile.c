@@ -39,7 +39,7 @@ tile_bytes(uint32_t plain_type, uint64_t cols, uint64_t *bytes)
 bool
 tile_size(uint32_t plain_type, uint64_t rows, uint64_t cols, uint64_t *bytes)
 {
-	uint64_t one;
+	uint64_t one = 0;
 
 	return tile_bytes(plain_type, cols, &one) && mem_mul(rows / TILE_ROWS + (rows % TILE_ROWS != 0), one, bytes);
 }
