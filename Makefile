@@ -119,6 +119,7 @@ ifneq (,$(findstring x86_64,$(machine)))
 $(O)/common/compute/%_sse4.o: isa := -msse4.1
 $(O)/common/%_avx2.o: isa := -mavx2 -mfma -mf16c
 avx512 := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni -mfma -mf16c
+$(O)/common/compute/%_avxvnni.o: isa := -mavx2 -mfma -mf16c -mavxvnni
 $(O)/common/compute/%_avx512.o: isa := $(avx512)
 $(O)/common/compute/%_avx512bf16.o: isa := $(avx512) -mavx512bf16
 $(O)/common/compute/%_amx.o: isa := $(avx512) -mamx-tile -mamx-int8

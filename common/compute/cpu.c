@@ -29,6 +29,7 @@ enum {
 	HAS_AVX512 = 4,     /* F, BW, DQ, VL, VNNI */
 	HAS_AVX512BF16 = 8,
 	HAS_AMX = 16,       /* AMX-INT8 */
+	HAS_AVXVNNI = 64,   /* VNNI in 32-byte registers, with AVX2 */
 	HAS_FAST_BF16 = 32, /* vdpbf16ps takes less time than two steps of f32: not so on Intel's processors */
 };
 
@@ -85,7 +86,11 @@ offered(void)
 		found |= HAS_AVX2;
 	if ((found & HAS_AVX2) && all(state, STATE_ZMM) && all(b7, avx512) && all(c7, bit_AVX512VNNI))
 		found |= HAS_AVX512;
-	if (a >= 1 && __get_cpuid_count(7, 1, &a71, &b, &c, &d) && (found & HAS_AVX512) && all(a71, 1u << 5))
+	if (a < 1 || !__get_cpuid_count(7, 1, &a71, &b, &c, &d))
+		return found;
+	if ((found & HAS_AVX2) && all(a71, 1u << 4))
+		found |= HAS_AVXVNNI;
+	if ((found & HAS_AVX512) && all(a71, 1u << 5))
 		found |= HAS_AVX512BF16 | (is_intel() ? 0 : HAS_FAST_BF16);
 	if ((found & HAS_AVX512BF16) && all(state, STATE_TILES) && all(d7, 1u << 24 | 1u << 25))
 		found |= HAS_AMX;
@@ -96,6 +101,7 @@ static const struct set sets[] = {
 	{ "scalar", 0, 0, &kernels_scalar, { 0 } },
 	{ "sse4", HAS_SSE4, 0, &kernels_sse4, { 0 } },
 	{ "avx2", HAS_AVX2, 0, &kernels_avx2, { 0 } },
+	{ "avxvnni", HAS_AVXVNNI, 0, &kernels_avx2, { .matmul = matmul_avxvnni } },
 	{ "avx512", HAS_AVX512, 0, &kernels_avx512, { 0 } },
 	{ "avx512bf16", HAS_AVX512BF16, HAS_FAST_BF16, &kernels_avx512, { .matmul = matmul_avx512bf16, .to_bf16 = to_bf16_pairs } },
 	{ "amx", HAS_AMX, 0, &kernels_avx512, { .matmul = matmul_amx } },

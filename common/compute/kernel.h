@@ -2,7 +2,7 @@
  * kernel.h: the arithmetic of mai-arithmetic(7), as a table of functions for each instruction set.
  *
  * All sets give the same bits. kernels_best picks the fastest that the processor has and that passes a known-answer test;
- * MAI_CPU=scalar|sse4|avx2|avx512|avx512bf16|amx|neon forces one.
+ * MAI_CPU=scalar|sse4|avx2|avxvnni|avx512|avx512bf16|amx|neon forces one.
  * Rows of activations are f32, `n` elements. Weights are tiles of 16 rows (model/tile.h).
  */
 #ifndef MAI_COMPUTE_KERNEL_H

@@ -2,38 +2,46 @@
 #include "compute/kernel_sets.h"
 #if defined(__x86_64__)
 #include "compute/lanes_avx2.h"
+#include "compute/lanes_q8_avx2.h"
+#include "compute/q8_rows.h"
+#include "model/tile.h"
 
 #define KERNELS kernels_avx2
 #define KERNELS_NAME "avx2"
+#define KERNELS_Q8 matmul_q8
+
+enum { Q8_LANES = 8, Q8_VECTORS = 2, Q8_TOKENS = 2, Q8_WIDE = 4 };
 
 /*
  * Weights are made signed (128 off), so that no pair of products saturates: |w| as unsigned times x with the sign of w
  * is at most 2 * 128 * 127. Then the bias has nothing to undo.
  */
-static inline __m256i
-dot_group(__m256i sum, const uint8_t *w, __m256i x)
-{
-	const __m256i top = _mm256_set1_epi8(-128), ones = _mm256_set1_epi16(1);
-	__m256i ws = _mm256_xor_si256(_mm256_loadu_si256((const void *)w), top);
-	__m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(ws), _mm256_sign_epi8(x, ws));
+typedef struct { __m256i w, magnitude; } q_row;
 
-	return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, ones));
+static inline q_row
+q_weights(const uint8_t *p)
+{
+	__m256i w = _mm256_xor_si256(_mm256_loadu_si256((const void *)p), _mm256_set1_epi8(-128));
+
+	return (q_row){ w, _mm256_abs_epi8(w) };
 }
 
-static inline vi
-dot_block(const uint8_t *w, const int8_t *x, int32_t bias)
+static inline qi
+q_begin(int32_t bias)
 {
-	vi sum = { _mm256_setzero_si256(), _mm256_setzero_si256() };
-
 	(void)bias;
-	for (int group = 0; group < 8; group++, w += 64, x += 4) {
-		int32_t four;
-		__builtin_memcpy(&four, x, sizeof four);
-		sum.a = dot_group(sum.a, w, _mm256_set1_epi32(four));
-		sum.b = dot_group(sum.b, w + 32, _mm256_set1_epi32(four));
-	}
-	return sum;
+	return _mm256_setzero_si256();
 }
+
+static inline qi
+q_dot(qi sum, q_row row, int32_t x)
+{
+	__m256i pairs = _mm256_maddubs_epi16(row.magnitude, _mm256_sign_epi8(_mm256_set1_epi32(x), row.w));
+
+	return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+}
+
+#include "compute/kernel_q8_tokens.inc"
 
 #include "compute/kernels.inc"
 #endif

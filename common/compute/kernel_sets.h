@@ -9,9 +9,10 @@ extern const struct kernels kernels_scalar;
 extern const struct kernels kernels_sse4, kernels_avx2, kernels_avx512;
 
 /*
- * Products that take the place of avx512's where the processor has more: they go on to kernels_avx512 for other types.
- * matmul_avx512bf16 wants its bf16 rows from to_bf16_pairs.
+ * Products that take the place of a table's where the processor has more: they go on to the table's, avx2's or avx512's,
+ * for other types. matmul_avx512bf16 wants its bf16 rows from to_bf16_pairs.
  */
+void matmul_avxvnni(const struct matmul *m, size_t first, size_t last);
 void matmul_avx512bf16(const struct matmul *m, size_t first, size_t last);
 void to_bf16_pairs(float *to, const float *x, size_t n);
 void matmul_amx(const struct matmul *m, size_t first, size_t last);

@@ -1,0 +1,19 @@
+/* lanes_q8_avx2.h: vectors of 8 output rows for kernel_q8_tokens.inc, all but the dot product. */
+#ifndef MAI_COMPUTE_LANES_Q8_AVX2_H
+#define MAI_COMPUTE_LANES_Q8_AVX2_H
+
+#include <immintrin.h>
+#include <stdint.h>
+
+typedef __m256 qf;
+typedef __m256i qi;
+
+static inline qf q_load(const float *p) { return _mm256_loadu_ps(p); }
+static inline void q_store(float *p, qf a) { _mm256_storeu_ps(p, a); }
+static inline qf q_set(float a) { return _mm256_set1_ps(a); }
+static inline qf q_mul(qf a, qf b) { return _mm256_mul_ps(a, b); }
+static inline qf q_fma(qf a, qf b, qf c) { return _mm256_fmadd_ps(a, b, c); }
+static inline qf q_f16(const uint16_t *p) { return _mm256_cvtph_ps(_mm_loadu_si128((const void *)p)); }
+static inline qf q_float(qi a) { return _mm256_cvtepi32_ps(a); }
+
+#endif
