@@ -206,6 +206,11 @@ kernel_set() {
 	each models forced avx2
 }
 
+@test "kernels for AVX2 with VNNI" {
+	kernel_set avxvnni
+	each models forced avxvnni
+}
+
 @test "kernels for AVX-512" {
 	kernel_set avx512
 	each models forced avx512
