@@ -108,7 +108,7 @@ sample_keys(struct sample_writer *sw)
 	const struct sample *s = sw->s;
 	struct gguf_string tokens[VOCAB];
 	float scores[VOCAB] = { 0 };
-	char text[VOCAB][8];
+	char text[VOCAB][16];
 
 	gguf_put_string(sw->w, "general.architecture", s->arch ? s->arch : "llama");
 	gguf_put_string(sw->w, "general.name", "sample");
