@@ -1,5 +1,6 @@
 /* Every malformed GGUF file is refused, with a reason that names the file and the fault. */
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include "base/err.h"
