@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/msg.h"
 #include "base/opt.h"
+#include "compute/cpu.h"
 #include "flow/bench.h"
 #include "flow/filter.h"
 #include "flow/generate.h"
@@ -136,6 +137,8 @@ load(struct run *r, int n, char **operand)
 		return -1;
 	msg_info("%s: layers %u to %u of %u, %s kernels, %u threads", r->name, r->model->layer_first,
 	    r->model->layer_last - 1, r->model->hp.n_layers, engine_arithmetic(r->engine)->name, eo.threads);
+	if (*kernels_passed_over())
+		msg_info("%s", kernels_passed_over());
 	return 0;
 }
 

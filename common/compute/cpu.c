@@ -208,13 +208,15 @@ kernels_best(void)
 			err_wrap("MAI_CPU");
 		return k;
 	}
+	passed_over[0] = '\0';
 	for (size_t i = SETS; i-- > 0;) {
-		if (sets[i].wants & ~offered())
+		if ((sets[i].needs | sets[i].wants) & ~offered())
 			continue;
 		const struct kernels *k = tested(sets[i].name);
 		if (k)
 			return k;
-		snprintf(passed_over, sizeof passed_over, "%s", err_reason());
+		size_t n = strlen(passed_over);
+		snprintf(passed_over + n, sizeof passed_over - n, "%s%s", n ? "; " : "", err_reason());
 	}
 	err_set(ERR_SYSTEM, "no kernel set passes its known-answer test");
 	return NULL;

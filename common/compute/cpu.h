@@ -14,7 +14,7 @@ const char *kernels_name(size_t i);
 /* The set of that name, untested, or NULL with a reason when it is unknown or the processor or system lacks it. */
 const struct kernels *kernels_named(const char *name);
 
-/* Why kernels_best did not take a set that comes later than its choice, for -v; "" when it took the last. */
+/* For -v: why kernels_best passed over sets that this processor should run; "" when it did not. */
 const char *kernels_passed_over(void);
 
 /* The known-answer test: every function of `k` on small inputs. NULL when it passes, else what failed. */

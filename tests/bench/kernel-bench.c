@@ -1,9 +1,9 @@
 /*
- * kernel-bench [SET...]: what the kernels reach, beside what the processor gives.
+ * kernel-bench [SET...|all]: what kernel sets, or the one that mai chooses, reach beside what the processor gives.
  *
  * Other programs may be running: a run takes as long as the busiest thread's processor time, and the best of several runs
  * counts. Products count two operations a weight and token; for one token the bytes of the weights are counted instead,
- * from a matrix larger than the caches.
+ * of a matrix that fills half a GiB.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -292,7 +292,8 @@ print_rows(const struct kernels *k, struct memory *mem)
 	}
 }
 
-static void
+/* NULL is an error with a reason. */
+static bool
 print_set(const struct kernels *k, struct memory *mem)
 {
 	static const struct {
@@ -301,8 +302,12 @@ print_set(const struct kernels *k, struct memory *mem)
 	} type[] = { { TYPE_Q8_0, "q8_0" }, { TYPE_BF16, "bf16" }, { TYPE_F16, "f16" }, { TYPE_F32, "f32" } };
 	static const struct shape shapes[] = {
 		{ 2048, 2048, 512 }, { 8192, 2048, 512 }, { 2048, 8192, 512 }, { 8192, 2048, 16 }, { 8192, 2048, 5 },
-		{ 8192, 2048, 2 }, { 65536, 2048, 1 }, { 16384, 8192, 1 },
+		{ 8192, 2048, 2 }, { 0, 2048, 1 }, { 0, 8192, 1 }, /* 0: as many as there is memory for */
 	};
+	if (!k) {
+		fprintf(stderr, "kernel-bench: %s\n", err_reason());
+		return false;
+	}
 	bool slow = !strcmp(k->name, "scalar") || !strcmp(k->name, "sse4");
 
 	printf("\n");
@@ -311,8 +316,8 @@ print_set(const struct kernels *k, struct memory *mem)
 			struct shape s = shapes[j];
 			if (slow && s.tokens > 16)
 				s.tokens = 16, s.rows = 512;
-			if (slow && s.tokens == 1)
-				s.rows /= 8;
+			if (s.rows == 0)
+				s.rows = mem->w_bytes / weight_bytes(type[i].type, s.cols) / (slow ? 8 : 1) / 16 * 16;
 			print_product(k, mem, type[i].type, type[i].name, s);
 		}
 	}
@@ -323,17 +328,28 @@ print_set(const struct kernels *k, struct memory *mem)
 	print_attention(k, mem, 1, 1, 64, 255);
 	print_attention(k, mem, 1, 4, 128, 2047);
 	print_rows(k, mem);
+	return true;
+}
+
+static void
+print_all(struct memory *mem)
+{
+	for (size_t i = 0; kernels_name(i); i++) {
+		const struct kernels *k = kernels_named(kernels_name(i));
+		if (k)
+			print_set(k, mem);
+	}
 }
 
 static int
 memory_new(struct memory *m)
 {
-	enum { TOKENS = 512, COLS = 8192, ROWS = 65536 };
+	enum { TOKENS = 512, COLS = 8192 };
 
 	m->w_bytes = (size_t)1 << 29;
 	m->w = mem_alloc64(m->w_bytes, 1);
 	m->x = mem_alloc64((size_t)TOKENS * (COLS + 16), sizeof(float));
-	m->y = mem_alloc64((size_t)TOKENS * (COLS + 16) + ROWS, sizeof(float));
+	m->y = mem_alloc64((size_t)TOKENS * (COLS + 16), sizeof(float));
 	m->a.bf16 = mem_alloc64((size_t)TOKENS * (COLS + 16), sizeof(float));
 	m->a.q8 = mem_alloc64(q8_size(COLS, TOKENS), 1);
 	if (!m->w || !m->x || !m->y || !m->a.bf16 || !m->a.q8)
@@ -343,7 +359,7 @@ memory_new(struct memory *m)
 	memset(m->w, 0x3c, m->w_bytes);
 	for (size_t i = 0; i < (size_t)TOKENS * (COLS + 16); i++)
 		m->x[i] = (float)(i % 251) / 251 - 0.5f;
-	memset(m->y, 0, ((size_t)TOKENS * (COLS + 16) + ROWS) * sizeof(float));
+	memset(m->y, 0, ((size_t)TOKENS * (COLS + 16)) * sizeof(float));
 	m->a.f32 = m->x;
 	return 0;
 }
@@ -370,20 +386,13 @@ main(int argc, char **argv)
 		return 3;
 	}
 	print_limits(mem.w, mem.w_bytes);
-	for (size_t i = 0; argc < 2 && kernels_name(i); i++) {
-		const struct kernels *k = kernels_named(kernels_name(i));
-		if (k)
-			print_set(k, &mem);
-	}
-	for (int i = 1; i < argc; i++) {
-		const struct kernels *k = kernels_named(argv[i]);
-		if (k) {
-			print_set(k, &mem);
-		} else {
-			fprintf(stderr, "kernel-bench: %s\n", err_reason());
+	if (argc < 2 && !print_set(kernels_best(), &mem))
+		status = 3;
+	for (int i = 1; i < argc; i++)
+		if (!strcmp(argv[i], "all"))
+			print_all(&mem);
+		else if (!print_set(kernels_named(argv[i]), &mem))
 			status = 2;
-		}
-	}
 	memory_free(&mem);
 	return status;
 }
