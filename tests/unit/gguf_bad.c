@@ -1,7 +1,9 @@
 /* Every malformed GGUF file is refused, with a reason that names the file and the fault. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "gguf_bytes.h"
@@ -522,12 +524,14 @@ check_odd(void)
 	buf_free(&b);
 }
 
-/* Whether the process may have so many addresses at all: an emulator gives fewer. */
+/* Whether a file of that size can be mapped at all: an emulator refuses what the system under it would give. */
 static bool
-has_addresses(size_t n)
+can_be_mapped(size_t n)
 {
-	void *p = mmap(NULL, n, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	void *p = mmap(NULL, n, PROT_READ, MAP_SHARED, fd, 0);
 
+	close(fd);
 	return p != MAP_FAILED && munmap(p, n) == 0;
 }
 
@@ -543,13 +547,12 @@ check_sparse(void)
 	info(&b, "t", tera, 0, 24, 0);
 	data(&b, 0);
 	gguf_free(open_bytes(&b));
-	if (!has_addresses(b.len + tera)) {
-		tap_skip("a sparse file of 1 TB", "no addresses for it here");
-		buf_free(&b);
-		return;
-	}
 	if (truncate(path, (off_t)(b.len + tera)) != 0) {
 		tap_skip("a sparse file of 1 TB is opened", "the file system has no files of 1 TB");
+	} else if (!can_be_mapped(b.len + tera)) {
+		tap_ok(!gguf_open(path) && err_status() == ERR_SYSTEM, "a file that can't be mapped is the system's fault");
+		buf_free(&b);
+		return;
 	} else {
 		g = gguf_open(path);
 		tap_ok(g && g->tensors[0].size == tera, "a sparse file of 1 TB is opened: %s", g ? "yes" : err_reason());
