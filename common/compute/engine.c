@@ -107,17 +107,20 @@ add_product(struct products *p, const struct weight *w, float *y, size_t ldy, si
 static void
 run_products(struct products *p)
 {
-	size_t all = 0, items = 0, shares = 4 * pool_threads(p->e->pool);
+	size_t all = 0, items = 0, shares = 4 * pool_threads(p->e->pool), most = p->m[0].tokens == 1 ? 4 : 16;
 	size_t jobs = p->gated ? 1 : p->n;
 
 	for (size_t i = 0; i < jobs; i++)
 		all += tiles(&p->m[i]);
-	/* Small enough to share out evenly, large enough to stream: an even number of tiles (compute/kernel.h). */
+	/*
+	 * Small enough to share out evenly, large enough to stream: an even number of tiles (compute/kernel.h). One token is
+	 * done with so fast that the wait for the thread with the last item counts.
+	 */
 	p->chunk = all / shares / 2 * 2;
 	if (p->chunk < 2)
 		p->chunk = 2;
-	if (p->chunk > 16)
-		p->chunk = 16;
+	if (p->chunk > most)
+		p->chunk = most;
 	for (size_t i = 0; i < jobs; i++) {
 		p->items[i] = (tiles(&p->m[i]) + p->chunk - 1) / p->chunk;
 		items += p->items[i];

@@ -10,7 +10,7 @@
 #define KERNELS_NAME "avx2"
 #define KERNELS_Q8 matmul_q8
 
-enum { Q8_LANES = 8, Q8_VECTORS = 2, Q8_TOKENS = 2, Q8_WIDE = 4 };
+enum { Q8_LANES = 8, Q8_VECTORS = 2, Q8_TOKENS = 4, Q8_WIDE = 4 };
 
 /*
  * Weights are made signed (128 off), so that no pair of products saturates: |w| as unsigned times x with the sign of w
@@ -33,12 +33,19 @@ q_begin(int32_t bias)
 	return _mm256_setzero_si256();
 }
 
+/* In one piece: compilers that see the parts move sums about between registers, or out of them. */
 static inline qi
 q_dot(qi sum, q_row row, int32_t x)
 {
-	__m256i pairs = _mm256_maddubs_epi16(row.magnitude, _mm256_sign_epi8(_mm256_set1_epi32(x), row.w));
+	__m256i pairs;
 
-	return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+	__asm__("vpsignb %[w], %[x], %[pairs]\n\t"
+	        "vpmaddubsw %[pairs], %[magnitude], %[pairs]\n\t"
+	        "vpmaddwd %[ones], %[pairs], %[pairs]\n\t"
+	        "vpaddd %[pairs], %[sum], %[sum]"
+	        : [sum] "+x"(sum), [pairs] "=&x"(pairs)
+	        : [w] "x"(row.w), [magnitude] "x"(row.magnitude), [x] "x"(_mm256_set1_epi32(x)), [ones] "x"(_mm256_set1_epi16(1)));
+	return sum;
 }
 
 #include "compute/kernel_q8_tokens.inc"

@@ -5,16 +5,21 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/err.h"
 #include "base/mem.h"
 
-/* About 20 microseconds of `pause`: longer than the gap between two jobs of a forward pass. */
-enum { SPINS = 400 };
+/*
+ * Longer than the gap between two jobs of a forward pass, and than the last item that another thread is at: to wake a
+ * sleeper takes about as long again. The clock is looked at once in a few spins.
+ */
+enum { SPIN_NS = 50000, SPINS_A_LOOK = 16 };
 
 struct pool {
 	/*
@@ -55,6 +60,30 @@ futex_wake(atomic_uint *word, int n)
 	syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, n, NULL, NULL, 0);
 }
 
+static uint64_t
+now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+/* Waits for a while for the word to become (`is`), or be no more, that value. */
+static void
+spin(atomic_uint *word, unsigned value, bool is)
+{
+	uint64_t end = now_ns() + SPIN_NS;
+
+	do {
+		for (int i = 0; i < SPINS_A_LOOK; i++) {
+			if ((atomic_load(word) == value) == is)
+				return;
+			relax();
+		}
+	} while (now_ns() < end);
+}
+
 /* Takes items until none is left. */
 static void
 work(struct pool *p)
@@ -79,8 +108,7 @@ worker(void *arg)
 
 	while (!atomic_load(&p->stop)) {
 		work(p);
-		for (int i = 0; i < SPINS && atomic_load(&p->epoch) == seen; i++)
-			relax();
+		spin(&p->epoch, seen, false);
 		if (atomic_load(&p->epoch) == seen) {
 			atomic_fetch_add(&p->sleepers, 1);
 			futex_wait(&p->epoch, seen);
@@ -115,8 +143,7 @@ pool_run(struct pool *p, size_t n, pool_fn *fn, void *arg)
 	work(p);
 
 	unsigned rest;
-	for (int i = 0; i < SPINS && atomic_load(&p->unfinished) > 0; i++)
-		relax();
+	spin(&p->unfinished, 0, true);
 	atomic_store(&p->caller_sleeps, true);
 	while ((rest = atomic_load(&p->unfinished)) > 0)
 		futex_wait(&p->unfinished, rest);

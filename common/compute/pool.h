@@ -2,7 +2,7 @@
  * pool.h: threads that share the items of one job and then sleep.
  *
  * A job is a number of items; which thread takes which item is left to chance, so an item's result must not depend on
- * it. Waiting threads spin for some microseconds (the next job of a forward pass comes at once) and then sleep, so that
+ * it. Waiting threads spin for 50 microseconds (the next job of a forward pass comes at once) and then sleep, so that
  * several stages can share the processor's cores.
  */
 #ifndef MAI_COMPUTE_POOL_H
