@@ -105,9 +105,9 @@ static int
 emit_closes(struct stage *s, stage_emit *emit, void *arg)
 {
 	for (size_t i = 0; i < s->n_closing; i++) {
-		const struct closing *c = &s->closing[i];
-		struct frame f = { .type = FRAME_CLOSE, .seq = c->seq->id, .pos = c->pos, .reason = c->reason };
-		kv_release(engine_kv(s->engine), &c->seq->kv);
+		struct stage_seq *q = s->closing[i];
+		struct frame f = { .type = FRAME_CLOSE, .seq = q->id, .pos = q->end, .reason = q->reason };
+		kv_release(engine_kv(s->engine), &q->kv);
 		if (emit(arg, &f) < 0)
 			return -1;
 	}

@@ -9,7 +9,9 @@
 
 struct stage_seq {
 	uint32_t id;
-	bool closed;       /* by this stage; its rows are dropped until its close arrives */
+	bool closed;       /* by this stage; its rows are dropped until its close arrives, */
+	uint32_t end;      /* and those of the present batch from this position on */
+	enum close_reason reason;
 	struct kv_seq kv;
 	uint32_t pending;  /* rows of the batch being made */
 	uint64_t ordinal;
@@ -21,12 +23,6 @@ struct stage_seq {
 	uint32_t prompt;   /* length of the prompt; UINT32_MAX: it has not ended yet */
 	float *embedding;  /* what was pooled so far, over `pooled` rows */
 	uint32_t pooled;
-};
-
-struct closing {
-	struct stage_seq *seq;
-	enum close_reason reason;
-	uint32_t pos;
 };
 
 struct stage {
@@ -47,7 +43,7 @@ struct stage {
 	struct stage_seq *owner[STREAM_MAX_ROWS];
 	struct row row[STREAM_MAX_ROWS];
 	size_t n;
-	struct closing closing[STREAM_MAX_ROWS];
+	struct stage_seq *closing[STREAM_MAX_ROWS];
 	size_t n_closing;
 };
 
@@ -58,10 +54,10 @@ void stage_cut(struct stage *s, const struct frame *f);
 void stage_prompt_end(struct stage *s, uint32_t id);
 void stage_drop(struct stage *s, uint32_t id);
 
-/* The sequence of that id; one that was never opened is made, and closed as an error. NULL: no memory. */
+/* The sequence of that id; one that was never opened is made, and closed as an error. NULL with a reason. */
 struct stage_seq *stage_find(struct stage *s, uint32_t id);
 
-/* Ends a sequence here; its close is given after the frame that is being made. */
+/* Ends a sequence before `pos`, the first one that is said; its close is given after the frame that is being made. */
 void stage_end(struct stage *s, struct stage_seq *q, enum close_reason reason, uint32_t pos);
 
 /* What a frame that follows from `in` says: a driver counts stages, a plain pipe does not. */

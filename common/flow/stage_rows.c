@@ -83,12 +83,17 @@ compute(struct stage *s)
 
 /* ---- rows out ---- */
 
+/* Whether row i of the batch goes out: its sequence does not end before it, and what it gives is finite. */
 static bool
-finite(struct stage *s, size_t i, const float *row, size_t n)
+goes_out(struct stage *s, size_t i, const float *row, size_t n)
 {
+	struct stage_seq *q = s->owner[i];
+
+	if (q->closed && s->row[i].pos >= q->end)
+		return false;
 	if (engine_arithmetic(s->engine)->finite(row, n))
 		return true;
-	stage_end(s, s->owner[i], CLOSE_ERROR, s->row[i].pos);
+	stage_end(s, q, CLOSE_ERROR, s->row[i].pos);
 	return false;
 }
 
@@ -128,7 +133,7 @@ give_hidden(struct stage *s, const struct frame *in, stage_emit *emit, void *arg
 	size_t ld = engine_stride(s->engine), dim = s->model->hp.dim, n = 0;
 
 	for (size_t i = 0; i < s->n; i++)
-		if (finite(s, i, s->x + i * ld, dim))
+		if (goes_out(s, i, s->x + i * ld, dim))
 			move_row(s, n++, i);
 	s->n = n;
 	close_ranks(s->x, ld, dim, n);
@@ -191,7 +196,7 @@ give_logits(struct stage *s, const struct frame *in, stage_emit *emit, void *arg
 		data |= s->owner[i]->output == OUTPUT_ROWS;
 	for (size_t i = 0; i < s->n; i++) {
 		float *logits = s->logits + i * ld;
-		if (!finite(s, i, logits, n_vocab))
+		if (!goes_out(s, i, logits, n_vocab))
 			continue;
 		if (s->owner[i]->output == OUTPUT_TOKENS && !sample(s, i, logits))
 			continue;
@@ -234,7 +239,7 @@ give_embeddings(struct stage *s, const struct frame *in, stage_emit *emit, void 
 	engine_norm(s->engine, s->x, s->n);
 	for (size_t i = 0; i < s->n; i++) {
 		if (pool_row(s, i) < 0)
-			return -1;
+			stage_end(s, s->owner[i], CLOSE_MEMORY, s->row[i].pos);
 		if (s->row[i].flags & ROW_WANTED)
 			move_row(s, n++, i);
 	}

@@ -20,18 +20,26 @@ seq_free(struct stage *s, struct stage_seq *q)
 void
 stage_end(struct stage *s, struct stage_seq *q, enum close_reason reason, uint32_t pos)
 {
-	if (q->closed)
+	if (q->closed && pos >= q->end)
 		return;
+	if (!q->closed)
+		s->closing[s->n_closing++] = q;
 	q->closed = true;
-	s->closing[s->n_closing++] = (struct closing){ q, reason, pos };
+	q->end = pos;
+	q->reason = reason;
 }
 
 static struct stage_seq *
 seq_new(struct stage *s, uint32_t id)
 {
-	struct stage_seq *q = mem_alloc(1, sizeof *q);
+	struct stage_seq *q;
 
-	if (!q)
+	/* Those that are refused are kept in mind, too: their rows must be told from faults. */
+	if (s->seqs.n >= 2 * STREAM_MAX_SEQUENCES) {
+		err_set(ERR_DATA, "more than %d sequences that were not closed", 2 * STREAM_MAX_SEQUENCES);
+		return NULL;
+	}
+	if (!(q = mem_alloc(1, sizeof *q)))
 		return NULL;
 	q->id = id;
 	q->prompt = UINT32_MAX;
@@ -66,7 +74,41 @@ stage_open(struct stage *s, const struct frame *f)
 	q->ordinal = f->open.ordinal;
 	q->output = f->open.output;
 	q->sampling = f->open.sampling;
-	return s->model->has_head ? stops_copy(&q->stops, &f->open) : 0;
+	if (s->model->has_head && stops_copy(&q->stops, &f->open) < 0)
+		stage_end(s, q, CLOSE_MEMORY, 0);
+	return 0;
+}
+
+/* ---- forks and cuts ---- */
+
+/* Whether what was pooled over all rows tells what the first `pos` of them give. */
+static bool
+pool_keeps(const struct stage *s, const struct stage_seq *q, uint32_t pos)
+{
+	return s->output != STAGE_EMBED_MEAN || pos == q->pooled || pos == 0;
+}
+
+static int
+copy_pooled(struct stage *s, struct stage_seq *q, const struct stage_seq *from, uint32_t pos)
+{
+	if (from->pooled == 0 || pos == 0)
+		return 0;
+	if (!(q->embedding = mem_alloc64(engine_stride(s->engine), sizeof *q->embedding)))
+		return -1;
+	memcpy(q->embedding, from->embedding, s->model->hp.dim * sizeof *q->embedding);
+	q->pooled = pos;
+	return 0;
+}
+
+static int
+copy_tokens(struct stage_seq *q, const struct stage_seq *from, uint32_t pos)
+{
+	if (!from->token || pos == 0)
+		return 0;
+	if (mem_grow(&q->token, &q->token_cap, pos, sizeof *q->token) < 0)
+		return -1;
+	memcpy(q->token, from->token, pos * sizeof *q->token);
+	return 0;
 }
 
 int
@@ -78,21 +120,25 @@ stage_fork(struct stage *s, const struct frame *f)
 		return err_set(ERR_DATA, "sequence %u is opened twice", f->seq);
 	if (!(q = seq_new(s, f->seq)))
 		return -1;
+	if (q->closed)
+		return 0;
 	if (!from || from->closed || f->pos > from->kv.len) {
-		stage_end(s, q, CLOSE_ERROR, 0);
+		/* What may be tried again of that one may be of this one. */
+		bool again = from && from->closed && (from->reason == CLOSE_MEMORY || from->reason == CLOSE_REFUSED);
+		stage_end(s, q, again ? from->reason : CLOSE_ERROR, 0);
+		return 0;
+	}
+	if (!pool_keeps(s, from, f->pos)) {
+		stage_end(s, q, CLOSE_REFUSED, 0);
 		return 0;
 	}
 	q->ordinal = from->ordinal;
 	q->output = from->output;
 	q->sampling = from->sampling;
 	q->prompt = from->prompt <= f->pos ? from->prompt : UINT32_MAX;
-	if (stops_clone(&q->stops, &from->stops) < 0 || kv_fork(&q->kv, &from->kv, f->pos) != KV_OK)
-		return -1;
-	if (!from->token)
-		return 0;
-	if (mem_grow(&q->token, &q->token_cap, f->pos, sizeof *q->token) < 0)
-		return -1;
-	memcpy(q->token, from->token, f->pos * sizeof *q->token);
+	if (stops_clone(&q->stops, &from->stops) < 0 || kv_fork(&q->kv, &from->kv, f->pos) != KV_OK ||
+	    copy_tokens(q, from, f->pos) < 0 || copy_pooled(s, q, from, f->pos) < 0)
+		stage_end(s, q, CLOSE_MEMORY, 0);
 	return 0;
 }
 
@@ -103,6 +149,12 @@ stage_cut(struct stage *s, const struct frame *f)
 
 	if (!q || q->closed || f->pos > q->kv.len)
 		return;
+	if (!pool_keeps(s, q, f->pos)) {
+		stage_end(s, q, CLOSE_REFUSED, f->pos);
+		return;
+	}
+	if (q->pooled > f->pos)
+		q->pooled = f->pos;
 	kv_cut(engine_kv(s->engine), &q->kv, f->pos);
 	if (q->prompt > f->pos)
 		q->prompt = UINT32_MAX;

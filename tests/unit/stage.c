@@ -1,0 +1,398 @@
+/* A stage: frames in, frames out. Forks and cuts, what closes a sequence, and that nobody else feels it. */
+#include "flow/stage.h"
+
+#include <math.h>
+
+#include "model_sample.h"
+#include "tap.h"
+
+enum { CONTEXT = 128, WIDTH = VOCAB > DIM ? VOCAB : DIM };
+
+/* ---- a stage, and what it gave for the last frame ---- */
+
+static struct {
+	struct model *model;
+	struct engine *engine;
+	struct vocab *vocab;
+	struct stage *stage;
+
+	int rc;
+	struct row row[STREAM_MAX_ROWS];
+	float data[STREAM_MAX_ROWS][WIDTH];
+	uint32_t n_rows, hops;
+	size_t width;
+	struct frame closed[STREAM_MAX_ROWS];
+	size_t n_closed;
+} s;
+
+static int
+keep(void *arg, const struct frame *f)
+{
+	(void)arg;
+	if (f->type == FRAME_CLOSE)
+		s.closed[s.n_closed++] = *f;
+	s.hops = f->hops;
+	if (f->type != FRAME_ROWS)
+		return 0;
+	s.n_rows = f->n_rows;
+	s.width = f->row_bytes / sizeof(float);
+	memcpy(s.row, f->rows, f->n_rows * sizeof *s.row);
+	for (uint32_t i = 0; i < f->n_rows; i++)
+		memcpy(s.data[i], (const float *)f->data + i * s.width, f->row_bytes);
+	return 0;
+}
+
+static void
+give(const struct frame *f)
+{
+	s.n_rows = 0;
+	s.n_closed = 0;
+	s.rc = stage_take(s.stage, f, keep, NULL);
+}
+
+static void
+begin(const char *file, enum stage_output output, uint64_t kv_pages)
+{
+	struct engine_options o = { .threads = 1, .context = CONTEXT };
+
+	if (!(s.model = open_in(file)))
+		abort();
+	if (kv_pages > 0) { /* a page holds a little besides the keys and values */
+		uint64_t heads = (uint64_t)(s.model->layer_last - s.model->layer_first) * KV_HEADS;
+		o.kv_bytes = kv_pages * (heads * 2 * KV_PAGE * HEAD_DIM * sizeof(float) + 1024);
+	}
+	s.vocab = s.model->has_head ? vocab_open(model_vocab_file(s.model)) : NULL;
+	if (!(s.engine = engine_new(s.model, &o)) || !(s.stage = stage_new(s.model, s.engine, s.vocab, output))) {
+		fprintf(stderr, "%s\n", err_reason());
+		abort();
+	}
+}
+
+static void
+end(void)
+{
+	stage_free(s.stage);
+	tap_ok(kv_bytes(engine_kv(s.engine)) == 0, "all memory of keys and values comes back");
+	engine_free(s.engine);
+	vocab_free(s.vocab);
+	model_free(s.model);
+}
+
+static void
+opens(uint32_t seq, enum open_output output)
+{
+	give(&(struct frame){ .type = FRAME_OPEN, .seq = seq, .open = { .output = output, .sampling.ignore_eos = true } });
+}
+
+static void
+forks(uint32_t seq, uint32_t from, uint32_t pos)
+{
+	give(&(struct frame){ .type = FRAME_FORK, .seq = seq, .value = from, .pos = pos });
+}
+
+static void
+cuts(uint32_t seq, uint32_t pos)
+{
+	give(&(struct frame){ .type = FRAME_CUT, .seq = seq, .pos = pos });
+}
+
+static void
+closes(uint32_t seq)
+{
+	give(&(struct frame){ .type = FRAME_CLOSE, .seq = seq, .reason = CLOSE_STOP });
+}
+
+static struct row
+token(uint32_t seq, uint32_t pos, uint32_t id)
+{
+	return (struct row){ seq, pos, id, ROW_WANTED };
+}
+
+/* Rows [pos, to) of a sequence, whose tokens are those of `text`. */
+static void
+rows(uint32_t seq, const char *text, uint32_t pos, uint32_t to)
+{
+	struct row row[STREAM_MAX_ROWS];
+
+	for (uint32_t i = pos; i < to; i++)
+		row[i - pos] = token(seq, i, (uint32_t)text[i] % VOCAB);
+	give(&(struct frame){ .type = FRAME_ROWS, .n_rows = to - pos, .rows = row });
+}
+
+/* The last frame closed just this sequence. */
+static bool
+closed(uint32_t seq, enum close_reason why, uint32_t pos)
+{
+	const struct frame *f = s.closed;
+
+	return s.rc == 0 && s.n_closed == 1 && f->seq == seq && f->reason == why && f->pos == pos;
+}
+
+/* What the last row gave, to be compared. */
+static const float *
+last(void)
+{
+	static float seen[WIDTH];
+
+	memcpy(seen, s.data[s.n_rows ? s.n_rows - 1 : 0], sizeof seen);
+	return seen;
+}
+
+static bool
+gives_last(const float *want)
+{
+	return s.rc == 0 && s.n_rows > 0 && memcmp(s.data[s.n_rows - 1], want, s.width * sizeof *want) == 0;
+}
+
+/* ---- forks and cuts ---- */
+
+static const char one[] = "once upon a time", two[] = "once more a fork";
+
+static void
+forks_and_cuts(void)
+{
+	begin("m.gguf", STAGE_LOGITS, 0);
+	opens(1, OUTPUT_ROWS);
+	rows(1, two, 0, 12);
+	const float *want = last();
+	tap_ok(s.rc == 0 && s.n_rows == 12 && s.width == VOCAB && s.n_closed == 0, "12 rows give 12 times logits");
+	opens(2, OUTPUT_ROWS);
+	rows(2, one, 0, 12);
+	tap_ok(!gives_last(want), "another text gives others");
+	forks(3, 2, 5);
+	rows(3, two, 5, 12);
+	tap_ok(gives_last(want), "a fork goes on as if it had come all the way");
+	rows(2, one, 12, 13);
+	tap_ok(s.rc == 0 && s.n_rows == 1 && s.n_closed == 0, "and the other goes on too");
+	cuts(2, 5);
+	rows(2, two, 5, 12);
+	tap_ok(gives_last(want), "what was cut goes on as if nothing had been behind");
+	forks(4, 2, 0);
+	rows(4, two, 0, 12);
+	tap_ok(gives_last(want), "a fork at the beginning is a new sequence");
+	closes(2);
+	forks(5, 3, 5);
+	rows(5, two, 5, 12);
+	tap_ok(gives_last(want), "a fork outlives the one it came from");
+	end();
+}
+
+static void
+forks_refused(void)
+{
+	begin("m.gguf", STAGE_LOGITS, 0);
+	opens(1, OUTPUT_ROWS);
+	rows(1, one, 0, 5);
+	forks(2, 9, 0);
+	tap_ok(closed(2, CLOSE_ERROR, 0), "a fork of what is not there closes");
+	forks(3, 1, 6);
+	tap_ok(closed(3, CLOSE_ERROR, 0), "and one behind the end");
+	rows(3, one, 6, 7);
+	tap_ok(s.rc == 0 && s.n_rows == 0 && s.n_closed == 0, "its rows give nothing");
+	cuts(1, 6);
+	rows(1, one, 5, 6);
+	tap_ok(s.rc == 0 && s.n_rows == 1, "a cut behind the end cuts nothing");
+	closes(3);
+	forks(3, 1, 6);
+	tap_ok(s.rc == 0 && s.n_closed == 0, "an id is free again after its close");
+	forks(3, 1, 6);
+	tap_ok(s.rc < 0, "but not before: %s", err_reason());
+	opens(1, OUTPUT_ROWS);
+	tap_ok(s.rc < 0, "nor for open: %s", err_reason());
+	end();
+}
+
+/* ---- what closes a sequence ---- */
+
+static void
+bad_rows(void)
+{
+	struct row row[] = { token(1, 0, 3), token(2, 0, 3), token(1, 1, VOCAB), token(1, 2, 3), token(2, 1, 4) };
+	float alone[WIDTH];
+
+	begin("m.gguf", STAGE_LOGITS, 0);
+	opens(3, OUTPUT_ROWS);
+	give(&(struct frame){ .type = FRAME_ROWS, .n_rows = 2, .rows = (struct row[]){ token(3, 0, 3), token(3, 1, 4) } });
+	memcpy(alone, last(), sizeof alone);
+	opens(1, OUTPUT_ROWS);
+	opens(2, OUTPUT_ROWS);
+	give(&(struct frame){ .type = FRAME_ROWS, .hops = 1, .n_rows = 5, .rows = row });
+	tap_ok(closed(1, CLOSE_ERROR, 1), "a token that is none closes its sequence");
+	tap_ok(s.n_rows == 3 && s.row[0].seq == 1 && s.row[1].seq == 2 && s.row[2].seq == 2, "rows before it went out");
+	tap_ok(gives_last(alone), "its neighbour in the frame gives what it gives alone");
+	give(&(struct frame){ .type = FRAME_ROWS, .hops = 1, .n_rows = 1, .rows = &row[3] });
+	tap_ok(s.rc == 0 && s.n_rows == 0 && s.n_closed == 0 && s.hops == 2, "later rows are answered by an empty frame");
+	rows(2, one, 3, 4);
+	tap_ok(closed(2, CLOSE_ERROR, 2), "a position that is left out closes");
+	rows(7, one, 0, 1);
+	tap_ok(closed(7, CLOSE_ERROR, 0), "so does a row of no sequence");
+	end();
+}
+
+static void
+context_and_memory(void)
+{
+	static char text[CONTEXT + 2];
+
+	memset(text, 'x', sizeof text);
+	begin("m.gguf", STAGE_LOGITS, 3);
+	opens(1, OUTPUT_ROWS);
+	rows(1, text, 0, 60);
+	opens(2, OUTPUT_ROWS);
+	rows(2, text, 0, CONTEXT + 1);
+	tap_ok(closed(2, CLOSE_CONTEXT, CONTEXT) && s.n_rows == CONTEXT, "a full context closes, after its last row");
+	opens(3, OUTPUT_ROWS);
+	rows(3, text, 0, 64);
+	opens(4, OUTPUT_ROWS);
+	rows(4, text, 0, 100);
+	tap_ok(closed(4, CLOSE_MEMORY, 64) && s.n_rows == 64, "so does what finds no page, after what had room");
+	rows(1, text, 60, 70);
+	tap_ok(s.rc == 0 && s.n_closed == 0 && s.n_rows == 10, "whose pages the others may have");
+	forks(5, 4, 10);
+	tap_ok(closed(5, CLOSE_MEMORY, 0), "a fork of it may be tried again, too");
+	end();
+}
+
+static void
+too_many(void)
+{
+	struct row row[STREAM_MAX_ROWS];
+	uint32_t id = 0;
+
+	begin("m.gguf", STAGE_LOGITS, 0);
+	for (uint32_t n = 0; n < STREAM_MAX_SEQUENCES; n++)
+		opens(id++, OUTPUT_ROWS);
+	tap_ok(s.rc == 0 && s.n_closed == 0, "so many sequences may be open");
+	opens(id++, OUTPUT_ROWS);
+	tap_ok(closed(id - 1, CLOSE_REFUSED, 0), "one more is refused");
+	forks(id++, 0, 0);
+	tap_ok(closed(id - 1, CLOSE_REFUSED, 0), "a fork as well");
+	closes(id - 1);
+	closes(id - 2);
+	closes(0);
+	opens(0, OUTPUT_ROWS);
+	tap_ok(s.rc == 0 && s.n_closed == 0, "after a close there is room again");
+	do {
+		for (uint32_t i = 0; i < STREAM_MAX_ROWS; i++)
+			row[i] = token(id++, 0, 1);
+		give(&(struct frame){ .type = FRAME_ROWS, .n_rows = STREAM_MAX_ROWS, .rows = row });
+	} while (s.rc == 0 && id < 4 * STREAM_MAX_SEQUENCES);
+	tap_ok(s.rc < 0 && id <= 2 * STREAM_MAX_SEQUENCES + 2 * STREAM_MAX_ROWS, "what never opened is not remembered for ever: %s",
+	    err_reason());
+	end();
+}
+
+/* ---- hidden states ---- */
+
+static void
+not_finite(void)
+{
+	static _Alignas(64) float x[4][DIM];
+	struct row row[] = { token(1, 0, 1), token(1, 1, 1), token(2, 0, 1), token(1, 2, 1) };
+
+	for (size_t i = 0; i < 4; i++)
+		for (size_t k = 0; k < DIM; k++)
+			x[i][k] = (float)(i + k) / 16;
+	x[1][5] = NAN;
+	begin("parts/1.gguf", STAGE_LOGITS, 0);
+	opens(1, OUTPUT_ROWS);
+	opens(2, OUTPUT_ROWS);
+	give(&(struct frame){ .type = FRAME_ROWS, .n_rows = 4, .rows = row, .data = x, .row_bytes = sizeof *x });
+	tap_ok(closed(1, CLOSE_ERROR, 1), "a row that is not finite closes its sequence");
+	tap_ok(s.n_rows == 2 && s.row[0].seq == 1 && s.row[1].seq == 2, "neither it nor those behind it go out");
+	give(&(struct frame){ .type = FRAME_ROWS, .n_rows = 1, .rows = &(struct row){ 2, 1, 1, 0 } });
+	tap_ok(s.rc < 0, "rows without hidden states are a fault: %s", err_reason());
+	end();
+}
+
+/* ---- embeddings ---- */
+
+static void
+embeddings(enum stage_output output, const char *name)
+{
+	float want[WIDTH];
+
+	begin("m.gguf", output, 0);
+	opens(1, OUTPUT_ROWS);
+	rows(1, two, 0, 12);
+	memcpy(want, last(), sizeof want);
+	tap_ok(s.rc == 0 && s.width == DIM, "%s: an embedding", name);
+	opens(2, OUTPUT_ROWS);
+	rows(2, one, 0, 5);
+	forks(3, 2, 5);
+	rows(2, one, 5, 12);
+	rows(3, two, 5, 12);
+	tap_ok(gives_last(want), "%s: a fork where the other stands goes on from there", name);
+	forks(4, 2, 5);
+	if (output == STAGE_EMBED_MEAN) {
+		tap_ok(closed(4, CLOSE_REFUSED, 0), "%s: no mean can be taken apart by a fork", name);
+		cuts(3, 5);
+		tap_ok(closed(3, CLOSE_REFUSED, 5), "%s: nor by a cut", name);
+	} else {
+		rows(4, two, 5, 12);
+		tap_ok(gives_last(want), "%s: a fork further back as well", name);
+		cuts(2, 5);
+		rows(2, two, 5, 12);
+		tap_ok(gives_last(want), "%s: and a cut", name);
+	}
+	cuts(2, 0);
+	rows(2, two, 0, 12);
+	tap_ok(gives_last(want), "%s: what is cut to nothing begins anew", name);
+	end();
+}
+
+/* ---- tokens ---- */
+
+static void
+tokens(void)
+{
+	struct frame open = { .type = FRAME_OPEN, .seq = 2, .open = { .output = OUTPUT_TOKENS, .n_stops = 1, .sampling.ignore_eos = true } };
+	char text[16];
+
+	begin("m.gguf", STAGE_LOGITS, 0);
+	opens(1, OUTPUT_TOKENS);
+	rows(1, one, 0, 4);
+	tap_ok(s.rc == 0 && s.n_rows == 4 && s.width == 0 && s.row[3].pos == 4, "tokens stand behind the rows they follow");
+	snprintf(text, sizeof text, "t%u", s.row[0].token);
+	open.open.stop[0] = (struct open_text){ (const uint8_t *)text, (uint32_t)strlen(text) };
+	give(&open);
+	rows(2, one, 0, 4);
+	tap_ok(closed(2, CLOSE_STOP, 1) && s.n_rows == 0, "a stop text ends its sequence; rows behind it give nothing");
+	opens(3, OUTPUT_TOKENS);
+	give(&(struct frame){ .type = FRAME_ROWS, .n_rows = 1, .rows = &(struct row){ 3, 0, 1, 0 } });
+	tap_ok(s.rc == 0 && s.n_rows == 0 && s.n_closed == 0, "a row that is not wanted is answered by an empty frame");
+	end();
+}
+
+static void
+make_models(void)
+{
+	struct split_plan plan;
+	struct model *m;
+
+	sample_write(&(struct sample){ .type = TYPE_F32, .seed = 5 }, in_dir("m.gguf"));
+	m = open_in("m.gguf");
+	if (!m || split_even(&plan, m, 3) < 0 || shard_split(m, &plan, in_dir("parts"), false) < 0)
+		abort();
+	model_free(m);
+}
+
+int
+main(void)
+{
+	make_dir();
+	make_models();
+	forks_and_cuts();
+	forks_refused();
+	bad_rows();
+	context_and_memory();
+	too_many();
+	not_finite();
+	embeddings(STAGE_EMBED_MEAN, "mean");
+	embeddings(STAGE_EMBED_CLS, "cls");
+	embeddings(STAGE_EMBED_LAST, "last");
+	tokens();
+	clear(in_dir("parts"));
+	remove_dir();
+	return tap_done();
+}
