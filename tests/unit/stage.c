@@ -37,7 +37,7 @@ keep(void *arg, const struct frame *f)
 	s.n_rows = f->n_rows;
 	s.width = f->row_bytes / sizeof(float);
 	memcpy(s.row, f->rows, f->n_rows * sizeof *s.row);
-	for (uint32_t i = 0; i < f->n_rows; i++)
+	for (uint32_t i = 0; i < f->n_rows && f->data; i++)
 		memcpy(s.data[i], (const float *)f->data + i * s.width, f->row_bytes);
 	return 0;
 }
