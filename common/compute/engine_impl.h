@@ -1,0 +1,58 @@
+/* engine_impl.h: what the files of the engine share. */
+#ifndef MAI_COMPUTE_ENGINE_IMPL_H
+#define MAI_COMPUTE_ENGINE_IMPL_H
+
+#include "compute/engine.h"
+#include "compute/rope.h"
+
+struct engine {
+	const struct model *model;
+	const struct kernels *kernels;
+	struct pool *pool;
+	struct kv *kv;
+	struct weights weights;
+	struct rope rope;
+	uint32_t context;
+	float attention_scale;
+
+	/* Scratch for one batch, with padded rows. */
+	size_t x_ld, q_ld, kv_ld, ffn_ld;
+	float *normed, *q, *k, *v, *attended, *gate, *up, *out;
+	float *cos, *sin;
+	struct activations act;   /* of the matrices that come next */
+	const float **page_keys, **page_values;
+	size_t *page_of_row;      /* where each row's pages begin in those */
+	size_t *run, n_runs;      /* rows at which runs begin that go through attention together, and behind them n */
+	size_t pages_cap;
+};
+
+/*
+ * products.c: products of up to three matrices with the same activations as one job, an item of which is a run of tiles of
+ * one matrix. What follows a product row by row is done on the same tiles while they are in the cache.
+ */
+struct products {
+	struct engine *e;
+	struct matmul m[3];
+	size_t n;
+	size_t chunk;        /* tiles an item */
+	size_t items[3];     /* items of each */
+	float *add_to;       /* residual: add_to[t][] += y[t][], or NULL */
+	bool gated;          /* m[0] is the gate and m[1] the same rows of `up`: y0 = silu(y0) * y1 */
+};
+
+/* Makes n rows ready for the given matrices, which have the same columns. With `norm`, after normalising. */
+void products_prepare(struct engine *e, const float *norm, const float *x, size_t ld, size_t n,
+    const struct weight *const *w, size_t n_w);
+
+/* One more matrix for the rows made ready last: y[t] = W x[t]. */
+void products_add(struct products *p, const struct weight *w, float *y, size_t ldy, size_t tokens);
+void products_run(struct products *p);
+
+/*
+ * attention.c: the rows of one batch, in each layer. attention_run takes e->q, e->k and e->v and leaves its result in
+ * e->attended; `layer` counts from this part's first. attention_begin, before the first layer: 0, or -1 without memory.
+ */
+int attention_begin(struct engine *e, const struct engine_row *rows, size_t n);
+void attention_run(struct engine *e, const struct engine_row *rows, size_t n, uint32_t layer);
+
+#endif
