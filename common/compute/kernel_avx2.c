@@ -8,7 +8,7 @@
 
 #define KERNELS kernels_avx2
 #define KERNELS_NAME "avx2"
-#define KERNELS_Q8 matmul_q8
+#define KERNELS_Q8 product_q8
 
 enum { Q8_LANES = 8, Q8_VECTORS = 2, Q8_TOKENS = 4, Q8_WIDE = 4 };
 
@@ -49,6 +49,16 @@ q_dot(qi sum, q_row row, int32_t x)
 }
 
 #include "compute/kernel_q8_tokens.inc"
+#include "compute/kernel_avx2_many.inc"
+
+static void
+product_q8(const struct matmul *m, size_t first, size_t last)
+{
+	if (m->tokens >= Q8_GROUP)
+		matmul_q8_many(m, first, last);
+	else
+		matmul_q8(m, first, last);
+}
 
 #include "compute/kernels.inc"
 #endif

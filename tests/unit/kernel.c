@@ -190,6 +190,27 @@ test_batches(const struct kernels *k, int type)
 	tap_ok(good, "%s: %s, tiles have the same bits in one call and in two", k->name, type_names[type]);
 }
 
+/* The largest numbers there are, of both signs: no step on the way to a sum may saturate. */
+static void
+test_largest(const struct kernels *k, const struct kernels *scalar)
+{
+	enum { ROWS = 48, COLS = 576, SIZE = ROWS * COLS };
+	bool good = true;
+
+	make_weights(TYPE_Q8_0, ROWS, COLS, COMMON);
+	for (size_t i = 0; i < SIZE; i++)
+		m.w[i] = any() % 2 ? 0 : 255; /* -128, 127 */
+	for (size_t i = 0; i < MAX_TOKENS * LD; i++)
+		m.x[i] = any() % 2 ? -1 : 1;
+	for (size_t t = 1; t <= 33; t++) {
+		multiply(scalar, TYPE_Q8_0, ROWS, COLS, m.x, t, m.y0, 0, 3);
+		multiply(k, TYPE_Q8_0, ROWS, COLS, m.x, t, m.y, 0, 3);
+		for (size_t i = 0; i < t; i++)
+			good &= same(m.y + i * LDY, m.y0 + i * LDY, ROWS);
+	}
+	tap_ok(good, "%s: q8_0, the largest numbers do not saturate", k->name);
+}
+
 /* ---- rows ---- */
 
 enum { MAX_N = 200 };
@@ -524,6 +545,7 @@ test_set(const struct kernels *k, const struct kernels *scalar, struct cache *c)
 	}
 	if (k == scalar)
 		return;
+	test_largest(k, scalar);
 	test_rows(k, scalar);
 	test_to_q8(k, scalar);
 	test_rope(k, scalar);
