@@ -96,11 +96,17 @@ check_options(int operands)
 		return opt_usage(&tool, "'%s' is no way to pool: mean, cls or last", o.embed);
 	if (o.bos >= 0 && !o.perplexity)
 		return opt_usage(&tool, "--bos goes with --perplexity");
+	if (o.perplexity && o.context > 0 && o.context < 3)
+		return opt_usage(&tool, "a window of --perplexity has at least 3 positions");
+	if (o.via && ((o.context && !o.perplexity) || o.kv_mem))
+		return opt_usage(&tool, "-c and --kv-mem are for the stages of the pipeline to be given");
+	if (!o.n && (o.echo || o.ignore_eos || o.stops.n > 0))
+		return opt_usage(&tool, "--echo, --ignore-eos and --stop go with -n");
 	if (o.stops.n > STREAM_MAX_STOPS)
 		return opt_usage(&tool, "more than %d stop texts", STREAM_MAX_STOPS);
 	for (size_t i = 0; i < o.stops.n; i++)
-		if (strlen(o.stops.item[i]) > STREAM_MAX_TEXT)
-			return opt_usage(&tool, "a stop text is longer than %d bytes", STREAM_MAX_TEXT);
+		if (!*o.stops.item[i] || strlen(o.stops.item[i]) > STREAM_MAX_TEXT)
+			return opt_usage(&tool, "a stop text has 1 to %d bytes", STREAM_MAX_TEXT);
 	return 0;
 }
 
@@ -189,6 +195,23 @@ connect_stages(struct run *r)
 	return r->source ? 0 : -1;
 }
 
+/* A figure that there is none of: null, and left out of what people read. */
+static void
+print_perplexity(const struct perplexity *p)
+{
+	char bits[32] = "";
+
+	if (p->bits_per_byte > 0)
+		snprintf(bits, sizeof bits, o.json ? "%.6f" : "\tbits per byte %.4f", p->bits_per_byte);
+	if (o.json && p->tokens == 0)
+		puts("{\"perplexity\": null, \"error\": null, \"nll\": null, \"tokens\": 0, \"bits_per_byte\": null}");
+	else if (o.json)
+		printf("{\"perplexity\": %.6f, \"error\": %.6f, \"nll\": %.9f, \"tokens\": %llu, \"bits_per_byte\": %s}\n", p->value,
+		    p->value_error, p->nll, (unsigned long long)p->tokens, *bits ? bits : "null");
+	else if (p->tokens > 0)
+		printf("perplexity %.4f +/- %.4f\ttokens %llu%s\n", p->value, p->value_error, (unsigned long long)p->tokens, bits);
+}
+
 static int
 perplexity(struct run *r, const struct driver_options *d, const struct kernels *k, struct outcome *sum)
 {
@@ -202,12 +225,7 @@ perplexity(struct run *r, const struct driver_options *d, const struct kernels *
 		return -1;
 	if (o.via && o.bos < 0 && sum->sequences > 1)
 		msg_warn("windows begin with tokens of the text: the driver of a pipeline knows no BOS but by --bos");
-	if (o.json)
-		printf("{\"perplexity\": %.6f, \"error\": %.6f, \"nll\": %.9f, \"tokens\": %llu, \"bits_per_byte\": %.6f}\n", p.value,
-		    p.value_error, p.nll, (unsigned long long)p.tokens, p.bits_per_byte);
-	else if (p.tokens > 0)
-		printf("perplexity %.4f +/- %.4f\ttokens %llu\tbits per byte %.4f\n", p.value, p.value_error,
-		    (unsigned long long)p.tokens, p.bits_per_byte);
+	print_perplexity(&p);
 	return io_close_stdout();
 }
 
@@ -241,7 +259,7 @@ run(struct run *r, int n, char **operand, struct outcome *sum)
 	/* A part of a model that pools embeddings is the last stage of a pipeline, not its driver. */
 	if (o.n || o.score || o.perplexity || (o.embed && (o.via || r->model->has_embedding)))
 		return drive(r, sum);
-	return filter_run(r->stage, r->name, STDIN_FILENO, "stdin", STDOUT_FILENO, "stdout");
+	return filter_run(r->stage, r->name, STDIN_FILENO, "stdin", STDOUT_FILENO, "stdout", sum);
 }
 
 int

@@ -193,7 +193,7 @@ clean(int sig)
 void
 io_out_clean_on_signals(void)
 {
-	static const int ends[] = { SIGINT, SIGTERM, SIGHUP };
+	static const int ends[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGXFSZ, SIGXCPU };
 	struct sigaction now, cleaning = { .sa_handler = clean };
 
 	sigemptyset(&cleaning.sa_mask);

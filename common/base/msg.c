@@ -45,6 +45,16 @@ say(const char *kind, const char *fmt, va_list ap)
 }
 
 void
+msg_error(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	say("", fmt, ap);
+	va_end(ap);
+}
+
+void
 msg_warn(const char *fmt, ...)
 {
 	va_list ap;

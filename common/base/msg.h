@@ -14,6 +14,8 @@ const char *msg_tool(void);
 
 void msg_level(int delta); /* -1 for each -q, +1 for each -v */
 
+/* Something went wrong, and the work goes on; msg_fail is for what ends it. */
+void msg_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void msg_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void msg_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));  /* with -v */
 void msg_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2))); /* with -vv */

@@ -190,7 +190,7 @@ wrong(const struct opt_tool *t, int c, char **argv)
 
 	if (c == ':')
 		opt_usage(t, "option '%s' wants a value", given);
-	else if (optopt > 0 && optopt < 256)
+	else if (optopt > 0 && optopt < 256 && strncmp(given, "--", 2) != 0)
 		opt_usage(t, "no option '-%c'", optopt);
 	else
 		opt_usage(t, "no option '%s', or not used so", given);
@@ -224,7 +224,7 @@ opt_parse(const struct opt_tool *t, int argc, char **argv)
 			if (!o || store(o, optarg))
 				continue;
 			if (o->kind == OPT_INT || o->kind == OPT_FLOAT)
-				opt_usage(t, "'%s' is no %s for %s (%g to %g)", optarg, o->arg,
+				opt_usage(t, "'%s' is no %s for %s (%.16g to %.16g)", optarg, o->arg,
 				    o->name ? o->name : (char[]){ '-', o->letter, 0 }, o->min, o->max);
 			else
 				opt_usage(t, "'%s' is no %s for --%s", optarg, o->arg, o->name);

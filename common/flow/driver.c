@@ -1,5 +1,6 @@
 #include "flow/driver.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,6 +20,8 @@ struct driver {
 	unsigned in_flight;       /* frames of rows */
 	bool crowded;             /* KV memory ran out: nobody comes in until somebody has ended, or all have left */
 	bool client_ended, end_back;
+	int fault;                /* of the client's input, with its reason: told when all that came before is done */
+	char reason[STREAM_MAX_TEXT];
 	struct row row[STREAM_MAX_ROWS];
 };
 
@@ -129,6 +132,16 @@ enter(struct driver *d, struct sequence *s, bool again)
 	return link_send(d->link, &f);
 }
 
+/* Nothing more comes in; what has come is finished. */
+static int
+input_fault(struct driver *d)
+{
+	d->client_ended = true;
+	d->fault = err_status();
+	snprintf(d->reason, sizeof d->reason, "%s", err_reason());
+	return 0;
+}
+
 static bool
 may_enter(const struct driver *d)
 {
@@ -151,8 +164,10 @@ admit(struct driver *d)
 		}
 		if (d->client_ended)
 			return 0;
-		if ((rc = d->client->next(d->client->arg, &s, &d->client_ended)) <= 0)
-			return rc;
+		if ((rc = d->client->next(d->client->arg, &s, &d->client_ended)) < 0)
+			return input_fault(d);
+		if (rc == 0)
+			return 0;
 		if (enter(d, s, false) < 0)
 			return -1;
 	}
@@ -323,7 +338,7 @@ step(struct driver *d)
 		return 0;
 	if (link_wait(d->link, more_input ? d->client->fd : -1, idle, &readable) < 0)
 		return -1;
-	return readable ? d->client->fill(d->client->arg) : 0;
+	return readable && d->client->fill(d->client->arg) < 0 ? input_fault(d) : 0;
 }
 
 static int
@@ -340,7 +355,9 @@ run(struct driver *d)
 	while (!d->end_back)
 		if (link_wait(d->link, -1, true, &readable) < 0)
 			return -1;
-	return link_finish(d->link);
+	if (link_finish(d->link) < 0)
+		return -1;
+	return d->fault ? err_set(d->fault, "%s", d->reason) : 0;
 }
 
 int

@@ -63,7 +63,10 @@ struct driver_options {
 	struct open open;        /* settings and stop texts of each sequence; its ordinal is filled in */
 };
 
-/* Runs until the client has no more sequences and all have closed. 0, or -1 with the first cause. */
+/*
+ * Runs until the client has no more sequences and all have closed. 0, or -1 with the first cause; a fault of `next` or `fill`
+ * ends what comes in, and is returned when all before it is done.
+ */
 int driver_run(struct link *l, const struct driver_client *c, const struct driver_options *o);
 
 #endif

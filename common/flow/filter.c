@@ -12,13 +12,21 @@ struct filter {
 	struct stream_reader *in;
 	const char *self, *in_name, *out_name;
 	int in_fd, out_fd;
+	struct outcome *sum;
+	bool in_stream; /* a header was written whose stream has not ended */
+	bool closing;   /* the frame that is taken is a close: those before have told of it */
+	bool driven;    /* a driver has sent rows, and sees what becomes of its sequences */
 };
 
 static int
 put(void *arg, const struct frame *f)
 {
-	const struct filter *x = arg;
+	struct filter *x = arg;
 
+	if (f->type == FRAME_CLOSE && !x->closing && !x->driven)
+		outcome_close(x->sum, f->seq, f->reason, f->pos);
+	if (f->type == FRAME_END)
+		x->in_stream = false;
 	return stream_write(x->out_fd, f, false, x->out_name);
 }
 
@@ -78,6 +86,8 @@ pass_frames(struct filter *x)
 			return stream_cut(x->in);
 		if (rc < 0)
 			return -1;
+		x->closing = f.type == FRAME_CLOSE;
+		x->driven |= f.hops > 0;
 		if (stage_take(x->stage, &f, put, x) < 0)
 			return -1;
 		if (f.type == FRAME_ERROR)
@@ -88,9 +98,17 @@ pass_frames(struct filter *x)
 }
 
 static int
-fail(const struct filter *x)
+begin(struct filter *x)
 {
-	return fault_tell(x->out_fd, x->self, x->out_name);
+	x->in_stream = true;
+	return stream_write_header(x->out_fd, stage_header(x->stage), x->out_name);
+}
+
+/* Tells those behind, within a stream: between two it takes one more. */
+static int
+fail(struct filter *x)
+{
+	return fault_tell(x->out_fd, x->in_stream ? NULL : stage_header(x->stage), x->self, x->out_name);
 }
 
 static int
@@ -99,12 +117,12 @@ pass_streams(struct filter *x)
 	struct stream_header h;
 	int rc;
 
-	if (stream_write_header(x->out_fd, stage_header(x->stage), x->out_name) < 0)
+	if (begin(x) < 0)
 		return -1;
 	for (bool first = true; (rc = next(x, take_header, &h)) > 0; first = false) {
 		if (stage_accepts(x->stage, &h, x->in_name) < 0)
 			return fail(x);
-		if (!first && stream_write_header(x->out_fd, stage_header(x->stage), x->out_name) < 0)
+		if (!first && begin(x) < 0)
 			return -1;
 		if (pass_frames(x) < 0)
 			return fail(x);
@@ -122,9 +140,11 @@ pass_streams(struct filter *x)
 }
 
 int
-filter_run(struct stage *s, const char *self, int in, const char *in_name, int out, const char *out_name)
+filter_run(struct stage *s, const char *self, int in, const char *in_name, int out, const char *out_name,
+    struct outcome *sum)
 {
-	struct filter x = { .stage = s, .self = self, .in_name = in_name, .out_name = out_name, .in_fd = in, .out_fd = out };
+	struct filter x = { .stage = s, .self = self, .in_name = in_name, .out_name = out_name, .in_fd = in, .out_fd = out,
+		.sum = sum };
 	int rc;
 
 	if (!(x.in = stream_reader_new(in, in_name)))

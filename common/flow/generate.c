@@ -17,35 +17,6 @@ struct generate {
 	uint32_t n;
 };
 
-void
-outcome_of(struct outcome *sum, const struct sequence *s)
-{
-	int status = 0;
-
-	switch (s->reason) {
-	case CLOSE_STOP:
-	case CLOSE_LENGTH: break;
-	case CLOSE_CONTEXT:
-		msg_warn("sequence %llu: the context is full at position %u", (unsigned long long)s->ordinal, s->end);
-		status = ERR_DATA;
-		break;
-	case CLOSE_MEMORY:
-		msg_warn("sequence %llu: no memory for its KV cache at position %u", (unsigned long long)s->ordinal, s->end);
-		status = ERR_SYSTEM;
-		break;
-	case CLOSE_REFUSED:
-	case CLOSE_ERROR:
-		msg_warn("sequence %llu: %s at position %u", (unsigned long long)s->ordinal,
-		    s->reason == CLOSE_ERROR ? "a token or a result is not valid" : "refused", s->end);
-		status = ERR_DATA;
-		break;
-	}
-	if (status > sum->status)
-		sum->status = status;
-	sum->sequences++;
-	sum->prompt_tokens += s->n_prompt;
-}
-
 static int
 put(struct generate *g, const struct frame *f)
 {
@@ -144,6 +115,6 @@ generate(struct link *l, struct source *from, const struct driver_options *o, bo
 	if (link_gives(l, STREAM_LOGITS, "tokens") < 0 || stream_write_header(out, &h, name) < 0)
 		return -1;
 	if (driver_run(l, &client, o) < 0)
-		return fault_tell(out, msg_tool(), name);
+		return fault_tell(out, NULL, msg_tool(), name);
 	return put(&g, &(struct frame){ .type = FRAME_END });
 }

@@ -72,11 +72,12 @@ link_free(struct link *l)
 }
 
 int
-link_poll(struct pollfd *p, unsigned n, bool block)
+link_poll(struct pollfd *p, unsigned n, int ms)
 {
 	p[n] = (struct pollfd){ .fd = STDOUT_FILENO };
 	for (;;) {
-		if (poll(p, n + 1, block ? -1 : 0) < 0) {
+		int ready = poll(p, n + 1, ms);
+		if (ready < 0) {
 			if (errno == EINTR)
 				continue;
 			return err_sys("poll");
@@ -86,7 +87,7 @@ link_poll(struct pollfd *p, unsigned n, bool block)
 		for (unsigned i = 0; i < n; i++)
 			if (p[i].revents)
 				return 0;
-		if (!block)
+		if (ready == 0)
 			return 0;
 		p[n].fd = -1;
 	}
@@ -148,7 +149,7 @@ local_wait(struct link *l, int fd, bool block, bool *readable)
 	struct pollfd p[2] = { { .fd = fd, .events = POLLIN } };
 
 	(void)l;
-	if (link_poll(p, 1, block && fd >= 0) < 0)
+	if (link_poll(p, 1, block && fd >= 0 ? -1 : 0) < 0)
 		return -1;
 	*readable = p[0].revents != 0;
 	return 0;

@@ -21,8 +21,11 @@ struct link {
 	unsigned depth;
 };
 
-/* Waits on descriptors as poll(2) does; dies of SIGPIPE when the reader of stdout has gone. `n` < 8. */
+/*
+ * Waits on descriptors as poll(2) does, for at most `ms` milliseconds (-1: for ever); dies of SIGPIPE when the reader of
+ * stdout has gone. p has room for one more than n.
+ */
 struct pollfd;
-int link_poll(struct pollfd *p, unsigned n, bool block);
+int link_poll(struct pollfd *p, unsigned n, int ms);
 
 #endif

@@ -11,11 +11,13 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/msg.h"
 #include "flow/link_impl.h"
 
 static const char name[] = "pipeline";
 
 enum {
+	HEADER_MS = 5000, /* for the pipeline's header, before a word is said about it */
 	FIRST_DEPTH = 4, /* frames under way until the first has come back and says how many stages there are */
 	GRACE_MS = 2000, /* for processes to end by themselves, before they are made to */
 	STATUS_MS = 300, /* for a pipeline that was cut to say how it ended */
@@ -243,7 +245,7 @@ pipeline_wait(struct link *l, int fd, bool block, bool *readable)
 	};
 	int more;
 
-	if (link_poll(w, 3, block) < 0)
+	if (link_poll(w, 3, block ? -1 : 0) < 0)
 		return -1;
 	*readable = w[2].revents != 0;
 	if (w[1].revents && flush(p) < 0)
@@ -276,7 +278,7 @@ drain(struct pipeline *p)
 	int more = 1, rc = 0;
 
 	while (more > 0 && (rc = stream_take_header(p->in, &h)) == 0)
-		if (link_poll(w, 1, true) < 0 || (more = stream_fill(p->in)) < 0)
+		if (link_poll(w, 1, -1) < 0 || (more = stream_fill(p->in)) < 0)
 			return -1;
 	return rc > 0 ? err_set(ERR_DATA, "%s: another stream follows its end", name) : rc;
 }
@@ -338,11 +340,16 @@ static int
 exchange_headers(struct pipeline *p)
 {
 	struct pollfd w[2] = { { .fd = p->from, .events = POLLIN } };
-	int rc, more = 1;
+	int rc, more = 1, patience = HEADER_MS;
 
-	while ((rc = stream_take_header(p->in, &p->header)) == 0 && more > 0)
-		if (link_poll(w, 1, true) < 0 || (more = stream_fill(p->in)) < 0)
+	while ((rc = stream_take_header(p->in, &p->header)) == 0 && more > 0) {
+		if (link_poll(w, 1, patience) < 0 || (w[0].revents && (more = stream_fill(p->in)) < 0))
 			return -1;
+		if (!w[0].revents) {
+			msg_warn("%s: no header yet; each stage writes one before it reads", name);
+			patience = -1;
+		}
+	}
 	if (rc <= 0)
 		return rc < 0 ? -1 : cut(p);
 	return stream_encode_header(&p->out, &(struct stream_header){ .kind = STREAM_TOKENS, .vocab_id = p->header.vocab_id });

@@ -111,7 +111,7 @@ run_inorder(struct measure *m, struct link *l, const struct driver_options *o, i
 	if (driver_run(l, &client, o) == 0)
 		rc = inorder_end(m->out);
 	else
-		rc = fault_tell(out, msg_tool(), name);
+		rc = fault_tell(out, NULL, msg_tool(), name);
 	inorder_free(m->out);
 	return rc;
 }
@@ -192,7 +192,7 @@ next_window(void *arg, struct sequence **s, bool *ended)
 		if ((rc = source_next(m->from, &m->text, ended)) <= 0)
 			return rc;
 		m->at = 0;
-		m->text_tokens += m->text->n;
+		m->text_tokens += m->text->n - (m->text->n > 0 && m->text->token[0] == m->bos);
 		m->text_bytes += m->text->text_bytes;
 	}
 }

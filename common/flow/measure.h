@@ -4,7 +4,7 @@
 
 #include "compute/kernel.h"
 #include "flow/driver.h"
-#include "flow/generate.h"
+#include "flow/outcome.h"
 #include "flow/source.h"
 
 /*
@@ -23,13 +23,14 @@ struct perplexity {
 	double error;       /* standard error of nll */
 	double value;       /* exp(nll) */
 	double value_error; /* of value */
-	double bits_per_byte; /* 0 where the length of the text is not known */
+	double bits_per_byte; /* 0 where the length of the text is not known; all are 0 where no token was scored */
 };
 
 /*
  * As llama.cpp computes it: the tokens in windows of `window`, the first of each replaced by `bos` (VOCAB_NONE: left as it is),
  * the second half of each window scored. A rest shorter than a window is left out; a text shorter than a window is one window.
- * Bits per byte: the mean over the tokens scored, times the tokens of the text, divided by its bytes.
+ * So at least 3 tokens are a window. Bits per byte: the mean over the tokens scored, times the tokens of the text without a
+ * `bos` that it begins with, divided by its bytes.
  */
 int measure_perplexity(struct link *l, struct source *from, const struct driver_options *o, const struct kernels *k,
     uint32_t window, uint32_t bos, struct perplexity *p, struct outcome *sum);

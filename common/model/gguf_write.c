@@ -1,6 +1,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -216,6 +217,9 @@ write_tensor(FILE *to, const struct put *t, uint64_t alignment, const char *path
 	static const uint8_t zeros[GGUF_MAX_ALIGNMENT];
 	uint64_t pad = (alignment - t->size % alignment) % alignment;
 	off_t before = ftello(to);
+	struct stat st;
+	/* A pipe has no position to compare, and that of a device need not move. */
+	bool counted = before >= 0 && !(fstat(fileno(to), &st) == 0 && S_ISCHR(st.st_mode));
 
 	if (t->fill) {
 		if (t->fill(t->arg, to, t->name) < 0)
@@ -223,8 +227,8 @@ write_tensor(FILE *to, const struct put *t, uint64_t alignment, const char *path
 	} else if (fwrite(t->data, 1, t->size, to) != t->size) {
 		return err_sys("%s", path);
 	}
-	/* Short data would shift all that follows. A pipe has no position to compare. */
-	if (before >= 0 && ftello(to) - before != (off_t)t->size)
+	/* Short data would shift all that follows. */
+	if (counted && ftello(to) - before != (off_t)t->size)
 		return err_set(ERR_DATA, "%s: tensor %s was not written whole", path, t->name);
 	return fwrite(zeros, 1, pad, to) == pad ? 0 : err_sys("%s", path);
 }

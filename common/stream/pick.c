@@ -61,7 +61,10 @@ selection_parse_rows(struct selection *s, const char *p)
 		if (*p && !take_number(&p, -max, max, &r->last))
 			return err_set(ERR_USAGE, "no range of rows");
 	}
-	return *p ? err_set(ERR_USAGE, "no range of rows") : 0;
+	/* Of two ends that count from the same side it can be said which comes first. */
+	if (*p || ((r->first < 0) == (r->last < 0) && r->last < r->first))
+		return err_set(ERR_USAGE, "no range of rows");
+	return 0;
 }
 
 bool

@@ -17,6 +17,7 @@ struct npy {
 	FILE *out;
 	FILE *rows;  /* where they go meanwhile: out itself, or a temporary file */
 	off_t start; /* of the array in out, when it is written in place */
+	bool done;
 
 	bool any_header, any_rows;
 	struct stream_header header; /* of the stream now read */
@@ -169,6 +170,7 @@ npy_finish(struct sink *sink)
 		return -1;
 	if (pwrite(fileno(s->out), header, sizeof header, s->start) != sizeof header)
 		return err_sys("stdout: write");
+	s->done = true;
 	return 0;
 }
 
@@ -179,6 +181,12 @@ npy_free(struct sink *sink)
 
 	if (s->rows && s->rows != s->out)
 		fclose(s->rows);
+	/* Half an array is of no use to anybody; the fault that left it so is what is told. */
+	if (s->rows && s->rows == s->out && !s->done) {
+		fflush(s->out);
+		if (ftruncate(fileno(s->out), s->start) == 0)
+			lseek(fileno(s->out), s->start, SEEK_SET);
+	}
 	free(s->row);
 	free(s);
 }

@@ -20,6 +20,7 @@ struct replace {
 	const char *name;
 	struct npy_header array;
 	bool any;      /* the array's header was read */
+	bool ending;   /* the last stream's end is held back until it is known that no rows are left over */
 	uint64_t used; /* rows */
 	uint8_t *raw;  /* a row of the array, as it is there, */
 	float *row;    /* in f32, */
@@ -169,11 +170,20 @@ put_rows(struct replace *s, const struct frame *f)
 }
 
 static int
+pass_end(struct replace *s)
+{
+	bool ending = s->ending;
+
+	s->ending = false;
+	return ending ? s->to->frame(s->to, &(struct frame){ .type = FRAME_END }) : 0;
+}
+
+static int
 replace_header(struct sink *sink, const struct stream_header *h)
 {
 	struct replace *s = (struct replace *)sink;
 
-	if (!s->any && open_array(s) < 0)
+	if ((!s->any && open_array(s) < 0) || pass_end(s) < 0)
 		return -1;
 	pick_reset(&s->picks);
 	s->header = *h;
@@ -187,6 +197,10 @@ replace_frame(struct sink *sink, const struct frame *f)
 
 	if (f->type == FRAME_ROWS)
 		return put_rows(s, f);
+	if (f->type == FRAME_END) {
+		s->ending = true;
+		return 0;
+	}
 	if (f->type == FRAME_CUT)
 		pick_cut(&s->picks, f->seq, f->pos);
 	if (f->type == FRAME_CLOSE)
@@ -202,7 +216,7 @@ replace_finish(struct sink *sink)
 	if (s->any && s->used != s->array.shape[0])
 		return err_set(ERR_DATA, "%s: the stream has only %llu of the array's %llu rows", s->name,
 		    (unsigned long long)s->used, (unsigned long long)s->array.shape[0]);
-	return s->to->finish(s->to);
+	return pass_end(s) < 0 ? -1 : s->to->finish(s->to);
 }
 
 static void

@@ -37,6 +37,12 @@ refuses() {
 	refuses 2 "exclude each other" 'mai-run -n 1 --score x.gguf'
 	refuses 2 "--via" 'mai-run --via true'
 	refuses 2 "no option" 'mai-run --no-such'
+	refuses 2 "stages of the pipeline" 'mai-run -n 1 -c 20 --via true'
+	refuses 2 "go with -n" 'mai-run --stop x x.gguf'
+	refuses 2 "1 to 4096 bytes" "mai-run -n 1 --stop '' x.gguf"
+	refuses 2 "3 positions" 'mai-run --perplexity -c 2 x.gguf'
+	refuses 2 "no option '--echo=1'" 'mai-run --echo=1 x.gguf'
+	refuses 2 "(0 to 9007199254740992)" 'mai-run --seed=-1 x.gguf'
 }
 
 @test "a full disk and a closed stdout: status 3" {
@@ -99,8 +105,8 @@ refuses() {
 	printf '%s\n' "The dog" "Once upon a time there was a little girl who had a very big red ball and a small dog" "A cat" > lines
 	mai-tokenize -m "$M" -l < lines > lines.mai
 	mai-run -n 8 --temp 0 "$M" < lines.mai | mai-tokenize -d -l -m "$M" > all
-	for model in "'$M'" "--via 'mai-run -c 20 parts/manifest.json'"; do
-		run --separate-stderr bash -c "mai-run -c 20 -n 8 --temp 0 $model < lines.mai | mai-tokenize -d -l -m '$M' > out; exit \${PIPESTATUS[0]}"
+	for model in "-c 20 '$M'" "--via 'mai-run -c 20 parts/manifest.json'"; do
+		run --separate-stderr bash -c "mai-run -q -n 8 --temp 0 $model < lines.mai | mai-tokenize -d -l -m '$M' > out; exit \${PIPESTATUS[0]}"
 		[ "$status" -eq 1 ]
 		[[ $stderr == *"sequence 1: the context is full"* ]]
 		[ "$(sed -n '1p;3p' out)" = "$(sed -n '1p;3p' all)" ]
@@ -120,6 +126,42 @@ refuses() {
 	run --separate-stderr bash -c "mai-run -n 4 --kv-mem 10K '$M' < prompt.mai > /dev/null"
 	[ "$status" -eq 3 ]
 	[[ $stderr == *"no memory for its KV cache"* ]]
+}
+
+@test "a stage says what it closes; those behind it, and one that is driven, leave that to others" {
+	refuses 1 "sequence 0: the context is full at position 3" "mai-run -q -c 3 '$M' < prompt.mai > out.mai"
+	[ "$(mai-cat --npy out.mai | wc -c)" -eq $((128 + 3 * 512 * 4)) ] || fail "not 3 rows"
+	refuses 3 "no memory for its KV cache at position 0" "mai-run --kv-mem 1 '$M' < prompt.mai > /dev/null"
+	refuses 1 "sequence 0: the context is full" \
+		"mai-run -c 3 parts/0.gguf < prompt.mai | mai-run parts/1.gguf | mai-run parts/2.gguf > /dev/null; exit \${PIPESTATUS[0]}"
+	refuses 1 "sequence 0: the context is full" \
+		"mai-run -n 20 --via 'mai-run parts/0.gguf | mai-run -c 9 parts/1.gguf | mai-run parts/2.gguf' < prompt.mai > /dev/null"
+}
+
+@test "bad input behind good: what was whole is finished, and the fault goes on within a stream" {
+	mai-run -n 30 --temp 0 "$M" < prompt.mai | mai-tokenize -d -m "$M" > want
+	for how in "'$M'" "--via 'mai-run parts/0.gguf | mai-run parts/1.gguf parts/2.gguf'"; do
+		run --separate-stderr bash -c "(cat prompt.mai; echo garbage) | mai-run -n 30 --temp 0 $how 2> said | mai-tokenize -d -m '$M' > out; exit \${PIPESTATUS[1]}"
+		[ "$status" -eq 1 ] && [[ $(cat said) == *"not a mai stream"* ]] || fail "status $status: $(cat said)"
+		cmp want out
+	done
+	for bad in "echo garbage" "head -c 100 prompt.mai"; do
+		(cat prompt.mai; $bad) | mai-run parts/0.gguf > h.mai 2> said && fail "no fault"
+		cause=$(cut -d: -f2- said)
+		refuses 1 "$cause" "mai-run parts/1.gguf < h.mai > /dev/null"
+		refuses 1 "$cause" "mai-cat h.mai > /dev/null"
+	done
+}
+
+@test "a pipeline that writes no header is told of, and Ctrl-C ends it" {
+	mai-run -n 1 --via cat < prompt.mai 2> said &
+	for ((i = 0; i < 200; i++)); do
+		[ ! -s said ] || break
+		sleep 0.1
+	done
+	kill -TERM $!
+	wait $! || :
+	grep -q "no header yet" said
 }
 
 @test "a token beyond the vocabulary closes its sequence alone" {

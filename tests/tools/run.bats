@@ -116,7 +116,7 @@ generate() {
 @test "a full context ends a sequence alone: status 1, one line, the others finish" {
 	full() {
 		local status=0
-		stream tokens <prompts | mai-run -n 25 -c 32 --temp 0 --ignore-eos "$@" >out.mai 2>err || status=$?
+		stream tokens <prompts | mai-run -n 25 --temp 0 --ignore-eos "$@" >out.mai 2>err || status=$?
 		[ "$status" = 1 ]
 		[ "$(wc -l <err)" = 1 ]
 		grep -q 'sequence 1: the context is full' err
@@ -128,7 +128,7 @@ generate() {
 		[ "$(sed -n 2p got | wc -w)" -ge 16 ]
 		[ "$(sed -n 2p got | wc -w)" -le 18 ]
 	}
-	full "$M"
+	full -c 32 "$M"
 	full --via "mai-run -c 32 parts/0.gguf | mai-run -c 32 parts/1.gguf | mai-run -c 32 parts/2.gguf"
 }
 
@@ -350,6 +350,18 @@ generate() {
 	mai-run --perplexity -c 128 --json --via "$via" <128.mai 2>warned >other
 	[ "$(wc -l <warned)" = 1 ]
 	run -1 cmp -s other said
+}
+
+@test "--perplexity: figures that there are none of" {
+	run -0 bash -c "echo '1 403 407 261 378' | mai-cat --from-ids | mai-run --perplexity '$M'"
+	[[ $output == perplexity*tokens\ * ]] && [[ $output != *byte* ]] || fail "$output"
+	echo '1 403 407 261 378' | mai-cat --from-ids | mai-run --perplexity --json "$M" | jq -e '.perplexity > 1 and .bits_per_byte == null'
+	echo '1 403' | mai-cat --from-ids | mai-run --perplexity --json "$M" | jq -e '.perplexity == null and .tokens == 0'
+	# the length of a text counts, not how many BOS stand before its parts
+	text="Once upon a time there was a little girl."
+	echo "$text" | mai-tokenize -m "$M" | mai-run --perplexity --json "$M" >said
+	n=$(echo "$text" | mai-tokenize -m "$M" -t | wc -w) bytes=$(echo "$text" | wc -c)
+	jq -e "(.bits_per_byte - .nll / 0.6931471805599453 * ($n - 1) / $bytes) | fabs < 1e-5" said
 }
 
 @test "--embed: mean, first and last of the states that the output weights make logits" {

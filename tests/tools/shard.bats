@@ -147,6 +147,9 @@ layers() {
 	run -3 --separate-stderr bash -c 'ulimit -f 300; trap "" XFSZ; exec mai-shard split -n 2 -o parts "$1"' - "$M"
 	[[ $stderr == *"File too large"* ]]
 	[ -z "$(ls -A parts)" ]
+	run bash -c 'ulimit -f 300; exec mai-shard split -n 2 -o parts "$1"' - "$M"
+	[ "$status" -eq $((128 + $(kill -l XFSZ))) ]
+	[ -z "$(ls -A parts)" ]
 }
 
 @test "an interrupted split or join leaves nothing" {
@@ -157,8 +160,10 @@ layers() {
 		model=model.gguf
 	fi
 	mai-shard split -n 2 -o done "$model"
-	for delay in 0.01 0.05 0.1 0.15 0.2 0.3; do
-		timeout -s INT "$delay" mai-shard split -n 4 -o parts "$model" || [ $? = 124 ]
+	ulimit -c 0
+	for how in "INT 0.01" "QUIT 0.05" "INT 0.1" "QUIT 0.15" "HUP 0.2" "INT 0.3"; do
+		read -r signal delay <<<"$how"
+		timeout -s "$signal" "$delay" mai-shard split -n 4 -o parts "$model" || [ $? = 124 ]
 		[ ! -e parts/manifest.json ] || [ "$(ls parts/*.gguf | wc -l)" = 4 ]
 		[ -z "$(ls -A parts 2>/dev/null | grep -vxE '[0-3].gguf|manifest.json')" ] || fail "$(ls -A parts)"
 		rm -rf parts
@@ -189,9 +194,20 @@ layers() {
 	cmp again.gguf "$f"
 }
 
+@test "options before the verb" {
+	need_shared models/stories260K.gguf
+	mai-shard info --json "$M" >want
+	for options in -v -q --json -vq; do
+		mai-shard $options info --json "$M" | cmp - want
+	done
+	mai-shard -- info "$M" | grep -q '^architecture  llama'
+	says 2 "none of info" mai-shard -v frobnicate
+}
+
 @test "join into a FIFO, and over a link" {
 	need_shared models/stories260K.gguf
 	mai-shard split -n 2 -o parts "$M"
+	mai-shard join -o /dev/null parts/manifest.json
 	mkfifo fifo
 	cat fifo >got &
 	mai-shard join -o fifo parts/manifest.json
