@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "base/mem.h"
@@ -187,25 +188,47 @@ hash_files(struct split *s)
 	return 0;
 }
 
+/* Shards of the manifest that was there before and that the new one does not have: no glob shall take them for its own. */
+static void
+remove_former(const struct split *s, const struct manifest *former)
+{
+	for (uint32_t i = 0; i < former->n; i++) {
+		const char *slash = strrchr(former->paths[i], '/'), *name = slash ? slash + 1 : former->paths[i];
+		bool again = false;
+		for (uint32_t j = 0; j < s->n; j++)
+			again |= strcmp(name, s->file[j].name) == 0;
+		if (!again)
+			unlink(former->paths[i]);
+	}
+}
+
 /* Renames the shards, then writes the manifest: where it is, all its shards are. */
 static int
 commit(struct split *s)
 {
 	struct manifest_text text = { &s->m->hp, s->model_id, s->vocab_id, s->file, s->n, s->stock };
+	struct manifest former = { 0 };
 	struct io_out manifest;
+	int rc;
 	char path[4096];
 
 	if ((size_t)snprintf(path, sizeof path, "%s/%s", s->dir, MANIFEST_NAME) >= sizeof path)
 		return err_set(ERR_USAGE, "%s: the name is too long", s->dir);
 	if (io_out_open(&manifest, path) < 0)
 		return -1;
+	manifest_read(&former, path); /* empty where there is none, or no longer one */
 	if (manifest_write(manifest.file, path, &text) < 0)
 		goto fail;
 	for (uint32_t i = 0; i < s->n; i++)
 		if (io_out_commit(&s->out[i]) < 0)
 			goto fail;
-	return io_out_commit(&manifest);
+	rc = io_out_commit(&manifest);
+	if (rc == 0)
+		remove_former(s, &former);
+	manifest_free(&former);
+	return rc;
 fail:
+	manifest_free(&former);
 	io_out_abort(&manifest);
 	return -1;
 }

@@ -104,6 +104,11 @@ layers() {
 	mai-shard split -n 2 -o a "$M"
 	mai-shard split -l 0-2,3-4 -o b "$M"
 	mai-shard split -n 2 -o a "$M"
+	echo other >a/other.gguf
+	mai-shard split -n 3 -o a "$M"
+	mai-shard split -n 2 -o a "$M"
+	[ "$(ls a | paste -sd ' ')" = "0.gguf 1.gguf manifest.json other.gguf" ]
+	rm a/other.gguf
 	[ "$(jq -c '[.shards[] | .layer_last]' a/manifest.json)" = "[3,5]" ] || skip "the even split is another"
 	diff -r a b
 }
