@@ -296,6 +296,7 @@ take_close(struct driver *d, const struct frame *f)
 		return 0; /* our own close, come back */
 	if ((f->reason == CLOSE_MEMORY || f->reason == CLOSE_REFUSED) && !s->alone)
 		return send_again(d, s);
+	s->closed_at = f->pos;
 	/* Only a stop takes back tokens that have come: any other end is met by the row that would give the next one. */
 	return finish(d, s, f->reason, d->o->generate && f->reason != CLOSE_STOP ? (uint32_t)s->n : f->pos);
 }

@@ -25,6 +25,7 @@ struct sequence {
 	uint32_t want_from, want_to; /* prompt positions [from, to) whose output is wanted; not for generation */
 	enum close_reason reason; /* when closed */
 	uint32_t end;             /* the output ends before this position */
+	uint32_t closed_at;       /* the position that the stage which closed it did not take */
 	uint32_t shown;           /* a client may note here what it has given on */
 
 	/* The driver's own. */

@@ -27,7 +27,7 @@ outcome_close(struct outcome *sum, uint64_t sequence, enum close_reason reason, 
 void
 outcome_of(struct outcome *sum, const struct sequence *s)
 {
-	outcome_close(sum, s->ordinal, s->reason, s->end);
+	outcome_close(sum, s->ordinal, s->reason, s->closed_at);
 	sum->sequences++;
 	sum->prompt_tokens += s->n_prompt;
 }

@@ -132,6 +132,8 @@ refuses() {
 	refuses 1 "sequence 0: the context is full at position 3" "mai-run -q -c 3 '$M' < prompt.mai > out.mai"
 	[ "$(mai-cat --npy out.mai | wc -c)" -eq $((128 + 3 * 512 * 4)) ] || fail "not 3 rows"
 	refuses 3 "no memory for its KV cache at position 0" "mai-run --kv-mem 1 '$M' < prompt.mai > /dev/null"
+	refuses 3 "no memory for its KV cache at position 0" "mai-run -n 5 --kv-mem 1 '$M' < prompt.mai > /dev/null"
+	refuses 1 "the context is full at position 3" "mai-run -n 5 -c 3 '$M' < prompt.mai > /dev/null"
 	refuses 1 "sequence 0: the context is full" \
 		"mai-run -c 3 parts/0.gguf < prompt.mai | mai-run parts/1.gguf | mai-run parts/2.gguf > /dev/null; exit \${PIPESTATUS[0]}"
 	refuses 1 "sequence 0: the context is full" \
