@@ -1,6 +1,7 @@
 #include "stream/stream.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 
 #include "base/err.h"
@@ -47,12 +48,24 @@ write_all(int fd, struct iovec *io, int count, const char *name)
 	return 0;
 }
 
+/* A frame of 1 MiB through a pipe of the usual 64 KiB wakes reader and writer 16 times. */
+enum { PIPE_SIZE = 1 << 20 };
+
+/* What is no pipe, or may not be larger, stays what it is. */
+static void
+widen(int fd)
+{
+	if (fcntl(fd, F_GETPIPE_SZ) < PIPE_SIZE)
+		fcntl(fd, F_SETPIPE_SZ, PIPE_SIZE);
+}
+
 int
 stream_write_header(int fd, const struct stream_header *h, const char *name)
 {
 	uint8_t packed[STREAM_HEADER_SIZE];
 	struct iovec io = { packed, sizeof packed };
 
+	widen(fd);
 	return wire_header_pack(packed, h) < 0 ? err_wrap("%s", name) : write_all(fd, &io, 1, name);
 }
 
