@@ -14,6 +14,7 @@ struct filter {
 	int in_fd, out_fd;
 	struct outcome *sum;
 	bool in_stream; /* a header was written whose stream has not ended */
+	bool told;      /* an error frame has been passed on, which nothing may follow */
 	bool closing;   /* the frame that is taken is a close: those before have told of it */
 	bool driven;    /* a driver has sent rows, and sees what becomes of its sequences */
 };
@@ -27,6 +28,7 @@ put(void *arg, const struct frame *f)
 		outcome_close(x->sum, f->seq, f->reason, f->pos);
 	if (f->type == FRAME_END)
 		x->in_stream = false;
+	x->told |= f->type == FRAME_ERROR;
 	return stream_write(x->out_fd, f, false, x->out_name);
 }
 
@@ -108,6 +110,8 @@ begin(struct filter *x)
 static int
 fail(struct filter *x)
 {
+	if (x->told)
+		return -1;
 	return fault_tell(x->out_fd, x->in_stream ? NULL : stage_header(x->stage), x->self, x->out_name);
 }
 

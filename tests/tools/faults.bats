@@ -150,7 +150,8 @@ refuses() {
 	for bad in "echo garbage" "head -c 100 prompt.mai"; do
 		(cat prompt.mai; $bad) | mai-run parts/0.gguf > h.mai 2> said && fail "no fault"
 		cause=$(cut -d: -f2- said)
-		refuses 1 "$cause" "mai-run parts/1.gguf < h.mai > /dev/null"
+		refuses 1 "$cause" "mai-run parts/1.gguf < h.mai > h1.mai"
+		[ "$(LC_ALL=C grep -ao "not a mai stream\|the stream was cut" h1.mai | wc -l)" -eq 1 ] || fail "told more than once"
 		refuses 1 "$cause" "mai-cat h.mai > /dev/null"
 	done
 }
