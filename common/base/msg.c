@@ -4,9 +4,9 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/io.h"
 
@@ -98,15 +98,6 @@ msg_fail(void)
 	return err_status();
 }
 
-static double
-seconds(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
 static void
 amount(char *to, size_t size, uint64_t n, const char *unit)
 {
@@ -133,7 +124,7 @@ msg_progress(const char *what, uint64_t done, uint64_t total, const char *unit)
 
 	if (level < 0 || !isatty(STDERR_FILENO))
 		return;
-	now = seconds();
+	now = clock_seconds();
 	if (work != what) {
 		work = what;
 		began = now;

@@ -9,9 +9,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
 
@@ -60,20 +60,11 @@ futex_wake(atomic_uint *word, int n)
 	syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, n, NULL, NULL, 0);
 }
 
-static uint64_t
-now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
-
 /* Waits for a while for the word to become (`is`), or be no more, that value. */
 static void
 spin(atomic_uint *word, unsigned value, bool is)
 {
-	uint64_t end = now_ns() + SPIN_NS;
+	uint64_t end = clock_ns() + SPIN_NS;
 
 	do {
 		for (int i = 0; i < SPINS_A_LOOK; i++) {
@@ -81,7 +72,7 @@ spin(atomic_uint *word, unsigned value, bool is)
 				return;
 			relax();
 		}
-	} while (now_ns() < end);
+	} while (clock_ns() < end);
 }
 
 /* Takes items until none is left. */

@@ -2,8 +2,8 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/io.h"
 #include "base/mem.h"
@@ -18,15 +18,6 @@ struct bench {
 	struct kv_seq seq;
 	bool embeds, heads;
 };
-
-static double
-seconds(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 /* n rows behind those in the cache; logits of the last. */
 static int
@@ -55,11 +46,11 @@ forward(struct bench *b, size_t n, uint32_t token)
 static int
 prefill(struct bench *b, size_t n, double *rate)
 {
-	double t = seconds();
+	double t = clock_seconds();
 
 	if (forward(b, n, 259) < 0)
 		return -1;
-	*rate = (double)n / (seconds() - t);
+	*rate = (double)n / (clock_seconds() - t);
 	kv_cut(engine_kv(b->e), &b->seq, 0);
 	return 0;
 }
@@ -68,14 +59,14 @@ static int
 decode(struct bench *b, size_t n, double *rate)
 {
 	uint32_t token = 1;
-	double t = seconds();
+	double t = clock_seconds();
 
 	for (size_t i = 0; i < n; i++) {
 		if (forward(b, 1, token) < 0)
 			return -1;
 		token = b->heads ? sampler_best(b->logits, b->m->hp.n_vocab) : token + 1;
 	}
-	*rate = (double)n / (seconds() - t);
+	*rate = (double)n / (clock_seconds() - t);
 	kv_cut(engine_kv(b->e), &b->seq, 0);
 	return 0;
 }
@@ -135,9 +126,9 @@ read_bandwidth(struct pool *pool)
 	for (size_t i = 0; i < READ_BYTES / sizeof *data; i++)
 		data[i] = i;
 	for (int round = 0; round < ROUNDS; round++) {
-		double t = seconds();
+		double t = clock_seconds();
 		pool_run(pool, 64, read_some, &r);
-		t = READ_BYTES / (seconds() - t);
+		t = READ_BYTES / (clock_seconds() - t);
 		best = t > best ? t : best;
 	}
 	free(data);
