@@ -27,7 +27,7 @@ WERROR =
 V =
 CFLAGS =
 LDFLAGS =
-LIBS = -lsodium -lzstd -lxxhash -ljansson -lpcre2-8 -lpthread
+LIBS = -lopenblas -lsodium -lzstd -lxxhash -ljansson -lpcre2-8 -lpthread -lm
 
 cc := $(CROSS)$(CC)
 machine := $(shell $(cc) -dumpmachine)
@@ -120,11 +120,11 @@ $(O)/common/compute/%_sse4.o: isa := -msse4.1
 $(O)/common/%_avx2.o: isa := -mavx2 -mfma -mf16c
 avx512 := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni -mfma -mf16c
 $(O)/common/compute/%_avxvnni.o: isa := -mavx2 -mfma -mf16c -mavxvnni
-$(O)/common/compute/%_avx512.o: isa := $(avx512)
+$(O)/common/%_avx512.o: isa := $(avx512)
 $(O)/common/compute/%_avx512bf16.o: isa := $(avx512) -mavx512bf16
 $(O)/common/compute/%_amx.o: isa := $(avx512) -mamx-tile -mamx-int8
 endif
-$(O)/common/compute/kernel_%.o: opt += $(if $(DEBUG)$(COVERAGE)$(SAN),,-O3)
+$(O)/common/compute/kernel_%.o $(O)/common/train/ops_%.o: opt += $(if $(DEBUG)$(COVERAGE)$(SAN),,-O3)
 
 $(O)/%.o: %.c $(O)/flags Makefile
 	@mkdir -p $(@D)

@@ -1,5 +1,4 @@
 /* mai-run: rows in, rows out; or a whole model, or a pipeline, that generates and measures. See mai-run(1). */
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -110,16 +109,6 @@ check_options(int operands)
 	return 0;
 }
 
-static unsigned
-threads(void)
-{
-	cpu_set_t set;
-
-	if (o.threads)
-		return (unsigned)o.threads;
-	return sched_getaffinity(0, sizeof set, &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
-}
-
 static enum stage_output
 stage_output(void)
 {
@@ -131,7 +120,7 @@ stage_output(void)
 static int
 load(struct run *r, int n, char **operand)
 {
-	const struct engine_options eo = { threads(), (uint32_t)o.context, o.kv_mem };
+	const struct engine_options eo = { o.threads ? (unsigned)o.threads : pool_cores(), (uint32_t)o.context, o.kv_mem };
 
 	r->name = operand[0];
 	if (!(r->model = model_open((const char *const *)operand, (uint32_t)n)) || model_check_llama(r->model) < 0)

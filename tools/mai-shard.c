@@ -256,29 +256,11 @@ run_join(int argc, char **argv)
 
 /* ---- the verbs ---- */
 
+static const struct opt_verb verbs[] = { { "info", run_info }, { "split", run_split }, { "join", run_join }, { 0 } };
+
 int
 main(int argc, char **argv)
 {
-	static const struct {
-		const char *name;
-		int (*run)(int argc, char **argv);
-	} verbs[] = { { "info", run_info }, { "split", run_split }, { "join", run_join } };
-
 	msg_init("mai-shard");
-	/* Options may stand before the verb, which then takes the tool's place in argv. */
-	int at = 1;
-	while (at < argc && argv[at][0] == '-')
-		at++;
-	for (size_t i = 0; at < argc && i < sizeof verbs / sizeof *verbs; i++)
-		if (strcmp(argv[at], verbs[i].name) == 0) {
-			memmove(argv + 2, argv + 1, (size_t)(at - 1) * sizeof *argv);
-			argv[1] = argv[0];
-			return verbs[i].run(argc - 1, argv + 1);
-		}
-	int first = opt_parse(&top, argc, argv);
-	if (first < 0)
-		return opt_exit_status();
-	if (first == argc)
-		return opt_usage(&top, "say what to do: info, split or join");
-	return opt_usage(&top, "'%s' is none of info, split and join", argv[first]);
+	return opt_verb(&top, verbs, argc, argv);
 }

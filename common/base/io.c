@@ -49,6 +49,22 @@ io_read(int fd, void *data, size_t n, const char *name)
 	return (ssize_t)got;
 }
 
+int
+io_read_all(int fd, struct buf *to, const char *name)
+{
+	enum { PIECE = 1 << 16 };
+	ssize_t n;
+
+	do {
+		if (buf_reserve(to, PIECE) < 0)
+			return -1;
+		if ((n = io_read(fd, to->data + to->len, PIECE, name)) < 0)
+			return -1;
+		to->len += (size_t)n;
+	} while (n > 0);
+	return 0;
+}
+
 void
 io_hold_standard(void)
 {

@@ -12,11 +12,16 @@
 #include <stdio.h>
 #include <sys/types.h>
 
+#include "base/buf.h"
+
 /* Writes all n bytes, through short writes and EINTR. Returns 0 or -1; `name` is for the reason. */
 int io_write(int fd, const void *data, size_t n, const char *name);
 
 /* Reads until n bytes or the end of the file. Returns how many, or -1. */
 ssize_t io_read(int fd, void *data, size_t n, const char *name);
+
+/* Appends all that is left to read. Returns 0 or -1. */
+int io_read_all(int fd, struct buf *to, const char *name);
 
 /*
  * Takes the places of standard descriptors that are closed, so that no file or pipe gets them: reading and writing them fails

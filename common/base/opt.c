@@ -233,3 +233,36 @@ opt_parse(const struct opt_tool *t, int argc, char **argv)
 	}
 	return optind;
 }
+
+/* "info, split or join" */
+static void
+list_verbs(char *to, size_t size, const struct opt_verb *v, const char *last)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; v[i].name && n < size; i++)
+		n += (size_t)snprintf(to + n, size - n, "%s%s", i == 0 ? "" : v[i + 1].name ? ", " : last, v[i].name);
+}
+
+int
+opt_verb(const struct opt_tool *t, const struct opt_verb *verbs, int argc, char **argv)
+{
+	char names[256];
+	int at = 1, first;
+
+	while (at < argc && argv[at][0] == '-')
+		at++;
+	for (size_t i = 0; at < argc && verbs[i].name; i++)
+		if (strcmp(argv[at], verbs[i].name) == 0) {
+			/* The verb takes the tool's place in argv. */
+			memmove(argv + 2, argv + 1, (size_t)(at - 1) * sizeof *argv);
+			argv[1] = argv[0];
+			return verbs[i].run(argc - 1, argv + 1);
+		}
+	if ((first = opt_parse(t, argc, argv)) < 0)
+		return opt_exit_status();
+	list_verbs(names, sizeof names, verbs, first == argc ? " or " : " and ");
+	if (first == argc)
+		return opt_usage(t, "say what to do: %s", names);
+	return opt_usage(t, "'%s' is none of %s", argv[first], names);
+}

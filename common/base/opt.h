@@ -63,6 +63,16 @@ int opt_exit_status(void);
 /* Prints the reason that is set and a pointer to --help; returns ERR_USAGE. For checks after opt_parse. */
 int opt_usage(const struct opt_tool *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/*
+ * For a tool with verbs: runs the one that argv names, with its own arguments behind the verb, and returns its status.
+ * Options before the verb are passed to it. --help and --version without a verb are the tool's. Ends with { 0 }.
+ */
+struct opt_verb {
+	const char *name;
+	int (*run)(int argc, char **argv);
+};
+int opt_verb(const struct opt_tool *t, const struct opt_verb *verbs, int argc, char **argv);
+
 /* A whole number in decimal, nothing before or behind it; false when it is none or out of range. */
 bool opt_number(const char *text, int64_t min, int64_t max, int64_t *out);
 

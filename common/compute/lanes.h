@@ -6,6 +6,7 @@
  *   vf, vi                      16 floats, 16 int32; every function below works lane by lane
  *   vf_load, vf_store, vf_set   from and to memory, unaligned; one float in all lanes. vi_load, vi_set likewise
  *   vf_add _sub _mul _div       as IEEE 754 has them; vf_fma(a, b, c) = a * b + c, rounded once
+ *   vf_sqrt                     as IEEE 754 has it
  *   vf_max(a, b)                a > b ? a : b (so b when one is no number); vf_min(a, b): a < b ? a : b
  *   vf_f16                      16 f16 in memory, widened
  *   vf_from_vi                  rounded; vf_of_bits, vi_of_bits: the same bits

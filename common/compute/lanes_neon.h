@@ -35,6 +35,7 @@ static inline vf vf_div(vf a, vf b) { EACH a.q[i] = vdivq_f32(a.q[i], b.q[i]); r
 static inline vf vf_max(vf a, vf b) { EACH a.q[i] = vbslq_f32(vcgtq_f32(a.q[i], b.q[i]), a.q[i], b.q[i]); return a; }
 static inline vf vf_min(vf a, vf b) { EACH a.q[i] = vbslq_f32(vcltq_f32(a.q[i], b.q[i]), a.q[i], b.q[i]); return a; }
 static inline vf vf_fma(vf a, vf b, vf c) { EACH c.q[i] = vfmaq_f32(c.q[i], a.q[i], b.q[i]); return c; }
+static inline vf vf_sqrt(vf a) { EACH a.q[i] = vsqrtq_f32(a.q[i]); return a; }
 static inline vf vf_from_vi(vi a) { vf r; EACH r.q[i] = vcvtq_f32_s32(a.q[i]); return r; }
 static inline vf vf_of_bits(vi a) { vf r; EACH r.q[i] = vreinterpretq_f32_s32(a.q[i]); return r; }
 

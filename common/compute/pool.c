@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <linux/futex.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -179,6 +180,14 @@ pool_free(struct pool *p)
 	for (unsigned i = 0; i < p->n_workers; i++)
 		pthread_join(p->worker[i], NULL);
 	free(p);
+}
+
+unsigned
+pool_cores(void)
+{
+	cpu_set_t set;
+
+	return sched_getaffinity(0, sizeof set, &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
 }
 
 unsigned

@@ -18,6 +18,9 @@ struct pool;
 struct pool *pool_new(unsigned threads);
 void pool_free(struct pool *p);
 
+/* The cores that this process may run on: as many threads as are of use. */
+unsigned pool_cores(void);
+
 unsigned pool_threads(const struct pool *p);
 
 /* Calls fn(arg, i) once for each i < n, n below 2^32, and returns when all calls have returned. One caller at a time. */

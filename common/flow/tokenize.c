@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/io.h"
 #include "stream/stream.h"
 
 enum { READ_SIZE = 1 << 16 };
@@ -119,12 +120,9 @@ int
 tokenize_all(struct tokenize *t, int fd, const char *name)
 {
 	struct buf b = { 0 };
-	ssize_t n;
 	int rc = -1;
 
-	while ((n = read_more(&b, fd, name)) > 0)
-		continue;
-	if (n == 0)
+	if (io_read_all(fd, &b, name) == 0)
 		rc = tokenize_text(t, (const char *)b.data, b.len);
 	buf_free(&b);
 	return rc;

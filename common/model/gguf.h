@@ -129,6 +129,7 @@ struct gguf_writer;
 struct gguf_writer *gguf_writer_new(void);
 void gguf_writer_free(struct gguf_writer *w);
 int gguf_put_u32(struct gguf_writer *w, const char *key, uint32_t v);
+int gguf_put_u64(struct gguf_writer *w, const char *key, uint64_t v);
 int gguf_put_f32(struct gguf_writer *w, const char *key, float v);
 int gguf_put_bool(struct gguf_writer *w, const char *key, bool v);
 int gguf_put_string(struct gguf_writer *w, const char *key, const char *v);

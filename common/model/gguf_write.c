@@ -92,6 +92,12 @@ gguf_put_u32(struct gguf_writer *w, const char *key, uint32_t v)
 }
 
 int
+gguf_put_u64(struct gguf_writer *w, const char *key, uint64_t v)
+{
+	return add_name(w, key, strlen(key), GGUF_U64) < 0 ? -1 : add_u64(&w->keys, v);
+}
+
+int
 gguf_put_f32(struct gguf_writer *w, const char *key, float v)
 {
 	return add_name(w, key, strlen(key), GGUF_F32) < 0 ? -1 : buf_add(&w->keys, &v, sizeof v);

@@ -99,6 +99,14 @@ stream_reader_free(struct stream_reader *r)
 	free(r);
 }
 
+bool
+stream_keeps(const struct stream_reader *r, const struct frame *f)
+{
+	const uint8_t *rows = (const uint8_t *)f->rows;
+
+	return r->map.data && rows >= r->map.data && rows < r->map.data + r->map.size;
+}
+
 uint64_t
 stream_offset(const struct stream_reader *r)
 {

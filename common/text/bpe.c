@@ -8,10 +8,7 @@
 #include "text/pretokenize.h"
 #include "text/utf8.h"
 
-enum {
-	MAX_MERGES = 1 << 24,
-	BYTE_LENGTH = 2, /* of a byte's character in UTF-8, at most */
-};
+enum { MAX_MERGES = 1 << 24 };
 
 struct merge {
 	uint32_t left, right; /* left VOCAB_NONE: a free slot */
@@ -52,9 +49,8 @@ code_byte(uint32_t code)
 	return code < 0x100 && byte_code((uint8_t)code) == code ? (int)code : -1;
 }
 
-/* The character of a byte in UTF-8; returns its length. */
-static uint32_t
-byte_character(uint8_t byte, uint8_t to[BYTE_LENGTH])
+uint32_t
+bpe_character(uint8_t byte, uint8_t to[BPE_CHARACTER])
 {
 	uint32_t c = byte_code(byte);
 
@@ -171,8 +167,8 @@ static void
 load_bytes(struct bpe *b, const struct vocab *v)
 {
 	for (uint32_t byte = 0; byte < 256; byte++) {
-		uint8_t c[BYTE_LENGTH];
-		uint32_t id = lookup_find(&v->lookup, c, byte_character((uint8_t)byte, c));
+		uint8_t c[BPE_CHARACTER];
+		uint32_t id = lookup_find(&v->lookup, c, bpe_character((uint8_t)byte, c));
 		/* A user-defined token of this one character means the character, not the byte. */
 		bool good = id != LOOKUP_NONE && token_is_plain(v, id) && (v->kind[id] != TOKEN_USER || byte < 0x80);
 		b->byte[byte] = good ? id : VOCAB_NONE;
@@ -250,13 +246,13 @@ merged(const void *arg, const struct merge_symbol *left, const struct merge_symb
 static uint32_t
 whole_word(const struct vocab *v, const char *word, size_t n)
 {
-	uint8_t text[VOCAB_MAX_TEXT + BYTE_LENGTH];
+	uint8_t text[VOCAB_MAX_TEXT + BPE_CHARACTER];
 	uint32_t len = 0;
 
 	for (size_t i = 0; i < n; i++) {
 		if (len >= v->longest)
 			return VOCAB_NONE;
-		len += byte_character((uint8_t)word[i], text + len);
+		len += bpe_character((uint8_t)word[i], text + len);
 	}
 	uint32_t id = lookup_find(&v->lookup, text, len);
 	return id != LOOKUP_NONE && token_is_plain(v, id) ? id : VOCAB_NONE;

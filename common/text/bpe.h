@@ -10,6 +10,11 @@
 
 #include "text/tokens.h"
 
+enum { BPE_CHARACTER = 2 }; /* bytes of such a character in UTF-8, at most */
+
+/* The character of a byte in UTF-8; returns its length. */
+uint32_t bpe_character(uint8_t byte, uint8_t to[BPE_CHARACTER]);
+
 int bpe_load(struct vocab *v, const struct gguf *g);
 int bpe_piece(const uint8_t *text, size_t n, struct buf *out);
 int bpe_encode(const struct vocab *v, struct encoder *e, const char *text, size_t n, bool start, struct ids *out);

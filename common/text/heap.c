@@ -4,6 +4,14 @@
 
 #include "base/mem.h"
 
+static bool
+before(const struct heap_item *x, const struct heap_item *y)
+{
+	if (x->key != y->key)
+		return x->key < y->key;
+	return x->a != y->a ? x->a < y->a : x->b < y->b;
+}
+
 int
 heap_push(struct heap *h, struct heap_item x)
 {
@@ -12,7 +20,7 @@ heap_push(struct heap *h, struct heap_item x)
 	size_t i = h->n++;
 	while (i > 0) {
 		size_t up = (i - 1) / 2;
-		if (h->item[up].key <= x.key)
+		if (!before(&x, &h->item[up]))
 			break;
 		h->item[i] = h->item[up];
 		i = up;
@@ -33,9 +41,9 @@ heap_pop(struct heap *h, struct heap_item *x)
 		size_t down = 2 * i + 1;
 		if (down >= h->n)
 			break;
-		if (down + 1 < h->n && h->item[down + 1].key < h->item[down].key)
+		if (down + 1 < h->n && before(&h->item[down + 1], &h->item[down]))
 			down++;
-		if (last.key <= h->item[down].key)
+		if (!before(&h->item[down], &last))
 			break;
 		h->item[i] = h->item[down];
 		i = down;

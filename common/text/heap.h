@@ -1,4 +1,4 @@
-/* heap.h: a heap of small items, the least key first. A zeroed struct is an empty one. */
+/* heap.h: a heap of small items, the least key first, of equals the least a, then b. A zeroed struct is an empty one. */
 #ifndef MAI_TEXT_HEAP_H
 #define MAI_TEXT_HEAP_H
 
