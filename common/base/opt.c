@@ -13,8 +13,10 @@
 #include "base/mem.h"
 #include "base/msg.h"
 
-enum { MAX_OPTS = 64, HELP = 256, VERSION, FIRST_LONG };
+/* What getopt_long returns for an option without a letter, above all letters: those of everybody, then the tool's. */
+enum { MAX_OPTS = 64, VERBOSE = 256, QUIET, HELP, VERSION, FIRST_LONG };
 
+/* In order of VERBOSE to VERSION. */
 static const struct opt common[] = {
 	{ 'v', "verbose", NULL, OPT_FLAG, NULL, 0, 0, "say what is being done; twice: more" },
 	{ 'q', "quiet", NULL, OPT_FLAG, NULL, 0, 0, "say errors only" },
@@ -123,14 +125,37 @@ print_opt(const struct opt *o)
 	printf("  %-28s %s\n", left, o->help);
 }
 
+/* The option of a tool's table that getopt_long found, or NULL. */
+static const struct opt *
+find(const struct opt_tool *t, int c)
+{
+	for (int i = 0; t->opts[i].help; i++)
+		if (c == FIRST_LONG + i || (t->opts[i].letter && c == t->opts[i].letter))
+			return &t->opts[i];
+	return NULL;
+}
+
+/* An option of everybody's as this tool has it: without a letter that the tool takes for itself. */
+static struct opt
+common_opt(const struct opt_tool *t, int i)
+{
+	struct opt o = common[i];
+
+	if (find(t, o.letter))
+		o.letter = 0;
+	return o;
+}
+
 static void
 print_help(const struct opt_tool *t)
 {
 	printf("usage: %s %s\n%s\n\n", t->name, t->synopsis, t->does);
 	for (const struct opt *o = t->opts; o->help; o++)
 		print_opt(o);
-	for (const struct opt *o = common; o->help; o++)
-		print_opt(o);
+	for (int i = 0; common[i].help; i++) {
+		struct opt o = common_opt(t, i);
+		print_opt(&o);
+	}
 }
 
 int
@@ -147,18 +172,19 @@ opt_usage(const struct opt_tool *t, const char *fmt, ...)
 	return ERR_USAGE;
 }
 
-/* The table as getopt_long wants it: a long option's val is FIRST_LONG + its index when it has no letter. */
+/* The tables as getopt_long wants them: a long option's val is its number when it has no letter. */
 static void
 to_getopt(const struct opt_tool *t, char *letters, struct option *longs)
 {
 	size_t n = 0;
 
 	*letters++ = ':';
-	*letters++ = 'v', *letters++ = 'q', *letters++ = 'h';
-	longs[n++] = (struct option){ "verbose", no_argument, NULL, 'v' };
-	longs[n++] = (struct option){ "quiet", no_argument, NULL, 'q' };
-	longs[n++] = (struct option){ "help", no_argument, NULL, 'h' };
-	longs[n++] = (struct option){ "version", no_argument, NULL, VERSION };
+	for (int i = 0; common[i].help; i++) {
+		struct opt o = common_opt(t, i);
+		if (o.letter)
+			*letters++ = o.letter;
+		longs[n++] = (struct option){ o.name, no_argument, NULL, VERBOSE + i };
+	}
 	for (int i = 0; t->opts[i].help && n < MAX_OPTS - 1; i++) {
 		const struct opt *o = &t->opts[i];
 		int has = o->kind == OPT_FLAG ? no_argument : o->kind == OPT_MAYBE ? optional_argument : required_argument;
@@ -174,13 +200,14 @@ to_getopt(const struct opt_tool *t, char *letters, struct option *longs)
 	longs[n] = (struct option){ 0 };
 }
 
-static const struct opt *
-find(const struct opt_tool *t, int c)
+/* The number of an option of everybody's. */
+static int
+common_number(int c)
 {
-	for (int i = 0; t->opts[i].help; i++)
-		if (c == FIRST_LONG + i || (t->opts[i].letter && c == t->opts[i].letter))
-			return &t->opts[i];
-	return NULL;
+	for (int i = 0; common[i].help; i++)
+		if (common[i].letter && c == common[i].letter)
+			return VERBOSE + i;
+	return c;
 }
 
 static int
@@ -208,21 +235,21 @@ opt_parse(const struct opt_tool *t, int argc, char **argv)
 	optind = 0;
 	opterr = 0;
 	while ((c = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
-		if (c == 'v' || c == 'q') {
-			msg_level(c == 'v' ? 1 : -1);
-		} else if (c == 'h' || c == VERSION) {
-			if (c == 'h')
+		const struct opt *o = find(t, c);
+		if (c == '?' || c == ':')
+			return wrong(t, c, argv);
+		if (!o)
+			c = common_number(c);
+		if (c == VERBOSE || c == QUIET) {
+			msg_level(c == VERBOSE ? 1 : -1);
+		} else if (c == HELP || c == VERSION) {
+			if (c == HELP)
 				print_help(t);
 			else
 				printf("%s %s\n", msg_tool(), MAI_VERSION);
 			exit_status = io_close_stdout() < 0 ? msg_fail() : 0;
 			return -1;
-		} else if (c == '?' || c == ':') {
-			return wrong(t, c, argv);
-		} else {
-			const struct opt *o = find(t, c);
-			if (!o || store(o, optarg))
-				continue;
+		} else if (o && !store(o, optarg)) {
 			if (o->kind == OPT_INT || o->kind == OPT_FLOAT)
 				opt_usage(t, "'%s' is no %s for %s (%.16g to %.16g)", optarg, o->arg,
 				    o->name ? o->name : (char[]){ '-', o->letter, 0 }, o->min, o->max);

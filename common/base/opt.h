@@ -1,6 +1,7 @@
 /*
  * opt.h: the one way to parse options. A tool lists them in a table; parsing fills the tool's struct,
- * and the same table prints --help. -h, --help, --version, -v and -q are everybody's and not listed.
+ * and the same table prints --help. -h, --help, --version, -v and -q are everybody's and not listed; a table that has one of
+ * these letters takes it away from the option of everybody's, which keeps its long name.
  *
  *	static struct { int64_t threads; bool json; } o = { .threads = 2 };
  *	static const struct opt opts[] = {
