@@ -209,6 +209,24 @@ compute_model_id(const struct model *m, struct hash *id)
 }
 
 int
+id_is_stated(const struct model *m, const struct hash *id)
+{
+	if (hash_is_none(&m->stated_model_id) || hash_equal(id, &m->stated_model_id))
+		return 0;
+	return err_set(ERR_DATA, "%s: what the shards hold is not the model that they state", m->files[0]->path);
+}
+
+int
+id_check(const struct model *m)
+{
+	struct hash id;
+
+	if (hash_is_none(&m->stated_model_id))
+		return 0;
+	return compute_model_id(m, &id) < 0 ? -1 : id_is_stated(m, &id);
+}
+
+int
 model_id(const struct model *m, struct hash *id)
 {
 	const struct gguf *g = m->files[0];

@@ -10,6 +10,11 @@
  */
 struct hash id_of(const struct gguf *g, const char *arch, const struct tensor_list *l, const struct hash *plain);
 
+/* Refuses an id that is not the one that the model's shards state; id_check computes it: it reads all weights. 0 or -1. A
+ * whole GGUF states none, and nothing is computed. */
+int id_is_stated(const struct model *m, const struct hash *id);
+int id_check(const struct model *m);
+
 /* Whether a key belongs to the vocabulary id: all of tokenizer.* but the chat templates. */
 bool id_is_vocab_key(struct gguf_string name);
 bool id_has_prefix(struct gguf_string name, const char *prefix);

@@ -71,16 +71,17 @@ tiled_space(const struct gguf_tensor *t)
 	return c.tiles * c.tile_bytes + c.tiles_in_all * (c.tile_bytes - c.tile_first);
 }
 
-/* Bytes in order, and pages asked for before and let go behind. */
+/* Bytes in order, whole blocks at a time, and pages asked for before and let go behind. */
 static int
 walk(const struct place *p, const uint8_t *from, uint64_t size, plain_sink *sink, void *arg)
 {
 	const struct io_map *map = p->g->borrowed ? NULL : &p->g->map;
+	const uint64_t most = PLAIN_PIECE - PLAIN_PIECE % type_info(p->t->type)->block_bytes;
 
 	for (uint64_t at = 0, n; at < size; at += n) {
-		n = size - at < PLAIN_PIECE ? size - at : PLAIN_PIECE;
+		n = size - at < most ? size - at : most;
 		if (map)
-			io_wanted(map, from + at + n, size - at - n < PLAIN_PIECE ? size - at - n : PLAIN_PIECE);
+			io_wanted(map, from + at + n, size - at - n < most ? size - at - n : most);
 		if (sink(arg, from + at, n) < 0)
 			return -1;
 		if (map)

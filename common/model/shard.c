@@ -66,7 +66,7 @@ shard_own_alignment(const struct gguf *g, uint32_t *alignment)
 }
 
 int
-shard_put_keys(struct gguf_writer *w, const struct gguf *g, uint32_t alignment, bool vocab)
+shard_put_keys(struct gguf_writer *w, const struct gguf *g, uint32_t alignment, bool (*keeps)(struct gguf_string name))
 {
 	bool put = alignment == 0;
 	int rc;
@@ -78,7 +78,7 @@ shard_put_keys(struct gguf_writer *w, const struct gguf *g, uint32_t alignment, 
 			if (alignment)
 				rc = gguf_put_u32(w, "general.alignment", alignment);
 			put = true;
-		} else if (!id_has_prefix(k->name, SHARD_PREFIX) && (vocab || !id_has_prefix(k->name, "tokenizer."))) {
+		} else if (!id_has_prefix(k->name, SHARD_PREFIX) && (!keeps || keeps(k->name))) {
 			rc = gguf_put_key(w, k);
 		}
 		if (rc < 0)

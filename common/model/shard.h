@@ -23,9 +23,9 @@ bool shard_interleaves(const struct shard_part *p, const struct gguf_tensor *t);
 /* The model's own general.alignment; 0: it has no such key. 0 or -1. */
 int shard_own_alignment(const struct gguf *g, uint32_t *alignment);
 
-/* Puts the model's own keys, as they were before it was split, with general.alignment `alignment` in its place (0: none) and
- * with or without the vocabulary. */
-int shard_put_keys(struct gguf_writer *w, const struct gguf *g, uint32_t alignment, bool vocab);
+/* Puts the model's own keys, as they were before it was split, with general.alignment `alignment` in its place (0: none):
+ * all of them, or those that `keeps` says. */
+int shard_put_keys(struct gguf_writer *w, const struct gguf *g, uint32_t alignment, bool (*keeps)(struct gguf_string name));
 
 /* ---- the manifest ---- */
 

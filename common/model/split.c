@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "model/id.h"
 #include "model/parallel.h"
 #include "model/plain.h"
 #include "model/shard.h"
@@ -68,6 +69,12 @@ write_tensor(void *arg, FILE *to, const char *name)
 
 /* ---- one shard ---- */
 
+static bool
+is_no_vocab(struct gguf_string name)
+{
+	return !id_has_prefix(name, "tokenizer.");
+}
+
 static int
 put_keys(struct gguf_writer *w, const struct split *s, const struct shard_part *p)
 {
@@ -76,7 +83,7 @@ put_keys(struct gguf_writer *w, const struct split *s, const struct shard_part *
 
 	if (!s->stock && alignment < SHARD_ALIGNMENT)
 		alignment = SHARD_ALIGNMENT;
-	if (shard_put_keys(w, s->m->files[0], alignment, p->i == 0 || p->i == p->n - 1) < 0 ||
+	if (shard_put_keys(w, s->m->files[0], alignment, p->i == 0 || p->i == p->n - 1 ? NULL : is_no_vocab) < 0 ||
 	    gguf_put_u32(w, SHARD_KEY_VERSION, SHARD_VERSION) < 0 ||
 	    gguf_put_string(w, SHARD_KEY_MODEL_ID, hash_to_hex(&s->model_id, hex)) < 0)
 		return -1;
