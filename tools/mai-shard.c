@@ -11,12 +11,14 @@
 #include "base/opt.h"
 #include "model/info.h"
 #include "model/model.h"
+#include "model/quantize.h"
 
 static const struct opt no_opts[] = { { 0 } };
 static const struct opt_tool top = { "mai-shard", "info [--json] [--ids] MODEL|SHARD...\n"
 	"mai-shard split (-n N | -l RANGES | -b SIZE) [--stock] -o DIR MODEL\n"
-	"mai-shard join -o OUT MANIFEST|SHARD...",
-	"cuts models into shards and puts them together again; each verb has a --help of its own", no_opts };
+	"mai-shard join -o OUT MANIFEST|SHARD...\n"
+	"mai-shard quantize -q TYPE -o OUT MODEL",
+	"cuts models into shards, puts them together again, and writes them anew; each verb has a --help of its own", no_opts };
 
 static void
 show_progress(void *arg, const char *what, uint64_t done, uint64_t total)
@@ -33,6 +35,22 @@ open_model(char **paths, int n)
 	if (m)
 		m->progress = show_progress;
 	return m;
+}
+
+/* What the verbs that write files have in common: `write` is given the model. Returns the exit status. */
+static int
+write_model(char **paths, int n, int (*write)(const struct model *m))
+{
+	struct model *m;
+	int rc;
+
+	io_out_clean_on_signals();
+	if (!(m = open_model(paths, n)))
+		return msg_fail();
+	rc = write(m) < 0 ? msg_fail() : 0;
+	model_free(m);
+	msg_progress_end();
+	return rc;
 }
 
 /* ---- info ---- */
@@ -203,8 +221,7 @@ split_model(const struct model *m)
 static int
 run_split(int argc, char **argv)
 {
-	int first = opt_parse(&split_tool, argc, argv), rc;
-	struct model *m;
+	int first = opt_parse(&split_tool, argc, argv);
 
 	if (first < 0)
 		return opt_exit_status();
@@ -214,49 +231,85 @@ run_split(int argc, char **argv)
 		return opt_usage(&split_tool, "-o DIR is missing");
 	if (first == argc)
 		return opt_usage(&split_tool, "no model is named");
-	io_out_clean_on_signals();
-	if (!(m = open_model(argv + first, argc - first)))
-		return msg_fail();
-	rc = split_model(m) < 0 ? msg_fail() : 0;
-	model_free(m);
-	msg_progress_end();
-	return rc;
+	return write_model(argv + first, argc - first, split_model);
 }
 
-/* ---- join ---- */
+/* ---- the verbs that write one file ---- */
 
-static const char *join_out;
+static const char *out;
+
+static bool
+names_file(void)
+{
+	return out && strcmp(out, "-") != 0;
+}
+
 static const struct opt join_opts[] = {
-	{ 'o', "output", "OUT", OPT_STR, &join_out, 0, 0, "file to write" },
+	{ 'o', "output", "OUT", OPT_STR, &out, 0, 0, "file to write" },
 	{ 0 },
 };
 static const struct opt_tool join_tool = { "mai-shard join", "-o OUT MANIFEST|SHARD...",
 	"writes the stock GGUF whose shards these are", join_opts };
 
 static int
+join_model(const struct model *m)
+{
+	return shard_join(m, out);
+}
+
+static int
 run_join(int argc, char **argv)
 {
-	int first = opt_parse(&join_tool, argc, argv), rc;
-	struct model *m;
+	int first = opt_parse(&join_tool, argc, argv);
 
 	if (first < 0)
 		return opt_exit_status();
-	if (!join_out || strcmp(join_out, "-") == 0)
+	if (!names_file())
 		return opt_usage(&join_tool, "-o OUT is missing, or no file");
 	if (first == argc)
 		return opt_usage(&join_tool, "no shard is named");
-	io_out_clean_on_signals();
-	if (!(m = open_model(argv + first, argc - first)))
-		return msg_fail();
-	rc = shard_join(m, join_out) < 0 ? msg_fail() : 0;
-	model_free(m);
-	msg_progress_end();
-	return rc;
+	return write_model(argv + first, argc - first, join_model);
+}
+
+static struct {
+	const char *name;
+	uint32_t type;
+} quantize;
+static const struct opt quantize_opts[] = {
+	{ 'q', "type", "TYPE", OPT_STR, &quantize.name, 0, 0, "of the matrices: f32, f16, bf16 or q8_0" },
+	{ 'o', "output", "OUT", OPT_STR, &out, 0, 0, "file to write" },
+	{ 0 },
+};
+static const struct opt_tool quantize_tool = { "mai-shard quantize", "-q TYPE -o OUT MODEL",
+	"writes a stock GGUF with the model's matrices in another type", quantize_opts };
+
+static int
+quantize_model(const struct model *m)
+{
+	return shard_quantize(m, quantize.type, out);
+}
+
+static int
+run_quantize(int argc, char **argv)
+{
+	int first = opt_parse(&quantize_tool, argc, argv);
+
+	if (first < 0)
+		return opt_exit_status();
+	if (!quantize.name)
+		return opt_usage(&quantize_tool, "-q TYPE is missing");
+	if (!quantize_type(quantize.name, &quantize.type))
+		return opt_usage(&quantize_tool, "'%s' is none of f32, f16, bf16 and q8_0", quantize.name);
+	if (!names_file())
+		return opt_usage(&quantize_tool, "-o OUT is missing, or no file");
+	if (first == argc)
+		return opt_usage(&quantize_tool, "no model is named");
+	return write_model(argv + first, argc - first, quantize_model);
 }
 
 /* ---- the verbs ---- */
 
-static const struct opt_verb verbs[] = { { "info", run_info }, { "split", run_split }, { "join", run_join }, { 0 } };
+static const struct opt_verb verbs[] = { { "info", run_info }, { "split", run_split }, { "join", run_join }, { "quantize", run_quantize }, { 0 } };
 
 int
 main(int argc, char **argv)

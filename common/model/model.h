@@ -130,6 +130,14 @@ int shard_split(const struct model *m, const struct split_plan *p, const char *d
 int shard_join(const struct model *m, const char *out);
 
 /*
+ * Writes a stock GGUF with the matrices in `type`, one of f32, f16, bf16 and q8_0, and what llama-quantize leaves alone
+ * (vectors, and some tensors by name) as it is. A matrix whose rows are no multiple of a block becomes f16, which a warning
+ * tells. Refused: matrices of other types than those four, and values that are not finite or too large. Shards have to hold the
+ * model that they state, as above.
+ */
+int shard_quantize(const struct model *m, uint32_t type, const char *out);
+
+/*
  * Reads a manifest and checks it against its files: each is there, in the folder of the manifest, with the size it
  * states. (model_open opens one like any file, and checks its layers and identities too.) Freed with manifest_free.
  */

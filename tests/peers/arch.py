@@ -2,8 +2,8 @@
 """arch.py: a model's logits beside those that llama.cpp computed, as NAME.expected.json holds them.
 
 	arch.py tokens EXPECTED         the prompts: a line of decimal ids each
-	arch.py compare EXPECTED ROWS   ROWS: what mai_stream.py rows gave for these prompts. Prints how far they are off;
-	                                status 1 where that is too far
+	arch.py compare EXPECTED ROWS [dequantised]   ROWS: what mai_stream.py rows gave for these prompts. Prints how far they are
+	                                off; status 1 where that is too far. dequantised: of its weights expanded to f32
 	arch.py greedy EXPECTED FILE    FILE: a line of ids that were generated for each prompt; a token may differ, and all
 	                                behind it, where the two best logits lie closer than both are computed
 
@@ -24,9 +24,9 @@ def vector(text):
     return np.frombuffer(base64.b64decode(text), "<f4").astype("f8")
 
 
-def compare(expected, path):
+def compare(expected, path, dequantised):
     prompts = expected["prompts"]
-    largest, rms, other = LIMITS[expected["matrix_types"][0]]
+    largest, rms, other = LIMITS["F16" if dequantised else expected["matrix_types"][0]]
     got = np.fromfile(path, "<f4").astype("f8").reshape(-1, expected["n_vocab"])
     if len(got) != sum(len(p["tokens"]) for p in prompts):
         sys.exit("%d rows of logits" % len(got))
@@ -61,7 +61,7 @@ def main():
         for p in expected["prompts"]:
             print(*p["tokens"])
     elif sys.argv[1] == "compare":
-        compare(expected, sys.argv[3])
+        compare(expected, sys.argv[3], sys.argv[4:] == ["dequantised"])
     else:
         greedy(expected, sys.argv[3])
 

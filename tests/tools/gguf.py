@@ -114,7 +114,8 @@ def check_parts(whole, shards):
     assert all(n == 1 for name, n in seen.items() if name.startswith(b"blk."))
 
 
-if sys.argv[1] == "ids":
-    print(model_id(File(sys.argv[2])), vocab_id(File(sys.argv[2])))
-else:
-    check_parts(File(sys.argv[2]), [File(p) for p in sys.argv[3:]])
+if __name__ == "__main__":
+    if sys.argv[1] == "ids":
+        print(model_id(File(sys.argv[2])), vocab_id(File(sys.argv[2])))
+    else:
+        check_parts(File(sys.argv[2]), [File(p) for p in sys.argv[3:]])

@@ -1,21 +1,7 @@
 # mai-shard as a user runs it, on models that other programs made.
 
 load setup
-
-setup() {
-	export XDG_CACHE_HOME=$BATS_TEST_TMPDIR/cache
-	mkdir "$XDG_CACHE_HOME"
-	cd "$BATS_TEST_TMPDIR"
-}
-
-# say STATUS WORDS COMMAND...: the command ends with the status and one line that holds the words, and says nothing else
-says() {
-	local wanted=$1 words=$2
-	shift 2
-	run -"$wanted" --separate-stderr "$@"
-	[ -z "$output" ] || fail "stdout: $output"
-	[ "${#stderr_lines[@]}" = 1 ] && [[ $stderr == "mai-shard: "*"$words"* ]] || fail "$stderr"
-}
+load shard
 
 layers() {
 	mai-shard info --json "$1" | jq .layers
@@ -114,7 +100,7 @@ layers() {
 }
 
 @test "wrong usage is status 2 and one line" {
-	says 2 "info, split or join" mai-shard
+	says 2 "say what to do" mai-shard
 	says 2 "none of info" mai-shard frobnicate
 	says 2 "no model" mai-shard info
 	says 2 "one of -n, -l and -b" mai-shard split -o d "$M"

@@ -1,0 +1,185 @@
+# mai-shard quantize: the tensors that llama-quantize makes, and models that compute about the same.
+
+load setup
+load shard
+load stream
+
+prompt='Once upon a time'
+
+# id_of FILE: the model id
+id_of() {
+	mai-shard info --json --ids "$1" | jq -r .model_id
+}
+
+@test "the tensors are those of llama-quantize" {
+	need_shared models/arch
+	arch=$SHARED/models/arch
+	# llama-quantize made the two of the first, which are in the shared data
+	for type in f16 bf16; do
+		mai-shard quantize -q $type -o out.gguf "$arch/types-f32.gguf"
+		[ "$(id_of out.gguf)" = "$(id_of "$arch/types-$type.gguf")" ] || fail "$type"
+		mai-shard quantize -q $type -o out.gguf "$arch/types-$type.gguf"
+		[ "$(id_of out.gguf)" = "$(id_of "$arch/types-$type.gguf")" ] || fail "$type of itself"
+		mai-shard quantize -q f32 -o out.gguf "$arch/types-$type.gguf"
+		mai-shard quantize -q $type -o again.gguf out.gguf
+		[ "$(id_of again.gguf)" = "$(id_of "$arch/types-$type.gguf")" ] || fail "$type of its f32"
+	done
+	mai-shard quantize -q f32 -o out.gguf "$arch/types-q8_0.gguf"
+	mai-shard quantize -q q8_0 -o again.gguf out.gguf
+	[ "$(id_of again.gguf)" = "$(id_of "$arch/types-q8_0.gguf")" ]
+	# and llama.cpp's library, by node-llama-cpp 3.21.1, what these are of
+	while read -r type id; do
+		mai-shard --quiet quantize -q $type -o out.gguf "$M"
+		[ "$(id_of out.gguf)" = "$id" ] || fail "$type"
+	done <<-END
+		f16 c7bf17fa13a0a5323bda1a3fe97c85936d0db8a90e1cc40d5f8f5f2c10e0b4ff
+		bf16 90b7800b3173ab064f2fb37f7518500cec99cec2be07dff91bc62a907cc401df
+		q8_0 83bc92d796917ea0cf3ea212c8b197e540985a37efc793dedff704f2d5d2c314
+	END
+}
+
+@test "every tensor and key is what the formats' definitions say" {
+	need_shared models/arch
+	need_numpy
+	for type in f32 f16 bf16 q8_0; do
+		for f in "$M" "$SHARED"/models/arch/{llama-rope-freqs,llama-mha-tied,types-f16,types-bf16,types-q8_0}.gguf; do
+			mai-shard quantize --quiet --type=$type -o out.gguf "$f"
+			"$peers/weights.py" quantized $type "$f" out.gguf || fail "$f to $type"
+		done
+	done
+	# one bit of a weight, and the wrong type, are noticed
+	"$peers/weights.py" quantized q8_0 "$f" out.gguf
+	spoil out.gguf $(($(stat -c %s out.gguf) - 1000))
+	run -1 "$peers/weights.py" quantized q8_0 "$f" out.gguf
+	run -1 "$peers/weights.py" quantized f16 "$f" "$f"
+}
+
+@test "what llama-quantize leaves alone stays as it is, in models of other architectures" {
+	need_shared models/arch
+	# what llama.cpp's library makes of them, as above: gates of experts, convolutions, positions and types of tokens stay
+	while read -r name id; do
+		mai-shard quantize --quiet -q q8_0 -o out.gguf "$SHARED/models/arch/$name.gguf"
+		[ "$(id_of out.gguf)" = "$id" ] || fail "$name"
+	done <<-END
+		bert-cls 94d56c81f80fa8a745dd0f8c4c752f74a983efecd24f5496bed36b2f39da373a
+		deepseek2-mla 4416ae3d1c7393cfa9e280feec54b9957300477f1a4cc61d59b8de65f2b474b0
+		gemma3 e03115ff10d5fc0568a3e8ca302fcb6959577ceafe1da4c4548c345760a474ad
+		gpt2 1f3d6310a92f3317ea2f415982f1efb46e6c10a9ada49e2ea2e49c2616bf75fc
+		mamba 46fce25e639a264e84eb06e4bd9bb724458154f81ee21de42d01ae8653d8290c
+		qwen3moe 0431bd0a61abb71b035cd6a9be73508f1f5df79e7b17dc1f8eb41efff1c69d9b
+	END
+}
+
+@test "models computed with other weights come near" {
+	need_shared models/stories260K.gguf
+	need_numpy
+	mai-tokenize -m "$M" "$prompt" >prompt.mai
+	mai-run "$M" <prompt.mai | stream rows >want
+	mai-run -n 60 --temp 0 "$M" <prompt.mai | stream ids >text
+	while read -r type largest rms; do
+		mai-shard quantize --quiet -q $type -o out.gguf "$M"
+		mai-run out.gguf <prompt.mai | stream rows >got
+		"$peers/weights.py" near $largest $rms want got || fail "$type"
+		run -1 "$peers/weights.py" near 1e-6 1e-6 want got
+		mai-run -n 60 --temp 0 out.gguf <prompt.mai | stream ids | cmp - text
+	done <<-END
+		f16 0.02 0.01
+		bf16 0.2 0.1
+		q8_0 0.5 0.15
+	END
+	# llama.cpp's logits of weights expanded to f32 (its README: 1e-4)
+	need_shared models/arch
+	mai-shard quantize -q f32 -o out.gguf "$SHARED/models/arch/types-q8_0.gguf"
+	expected=$SHARED/models/arch/types-q8_0.expected.json
+	"$peers/arch.py" tokens "$expected" | stream tokens | mai-run out.gguf | stream rows >got
+	"$peers/arch.py" compare "$expected" got dequantised
+}
+
+@test "shards and a manifest give what the model gives" {
+	need_shared models/stories260K.gguf
+	mai-shard quantize --quiet -q q8_0 -o want.gguf "$M"
+	for stock in "" --stock; do
+		mai-shard split -n 3 $stock -o parts "$M"
+		mai-shard quantize --quiet -q q8_0 -o out.gguf parts/manifest.json
+		cmp out.gguf want.gguf
+		mai-shard quantize --quiet -q q8_0 -o out.gguf parts/[021].gguf
+		cmp out.gguf want.gguf
+	done
+	# of a type that is converted already
+	mai-shard split -n 2 -o q8 want.gguf
+	mai-shard quantize --quiet -q q8_0 -o out.gguf q8/manifest.json
+	cmp out.gguf want.gguf
+	mai-shard quantize -q f32 -o a.gguf q8/manifest.json
+	mai-shard quantize -q f32 -o b.gguf want.gguf
+	cmp a.gguf b.gguf
+}
+
+@test "shards that don't hold what they state are refused" {
+	need_shared models/stories260K.gguf
+	mai-shard split -n 2 -o parts "$M"
+	mai-shard quantize -q f16 -o out.gguf parts/manifest.json
+	spoil parts/1.gguf 300000
+	says 1 "not the model that they state" mai-shard quantize -q f16 -o spoilt.gguf parts/manifest.json
+	[ ! -e spoilt.gguf ]
+}
+
+@test "rows that q8_0 can't have are told of, and become f16" {
+	need_shared models/stories260K.gguf
+	run -0 --separate-stderr mai-shard quantize -q q8_0 -o out.gguf "$M"
+	[ -z "$output" ] && [ "${#stderr_lines[@]}" = 1 ]
+	[[ $stderr == *"warning: out.gguf: "*"multiple of 32 became F16, in 5 tensors, blk.0.ffn_down.weight"* ]] || fail "$stderr"
+	[ "$(mai-shard info --json out.gguf | jq -c '[.types[] | [.type, .tensors]]')" = '[["Q8_0",31],["F16",5],["F32",11]]' ]
+	run -0 --separate-stderr mai-shard quantize --quiet -q q8_0 -o out.gguf "$M"
+	[ -z "$stderr" ]
+}
+
+@test "values that are not finite, or too large, are named" {
+	need_shared models/stories260K.gguf
+	need_numpy
+	set_value() {
+		"$peers/weights.py" set "$M" "$1" "$2" "$3" bad.gguf
+	}
+	for value in nan inf -inf; do
+		set_value blk.1.attn_q.weight 4095 $value
+		for type in f32 f16 bf16 q8_0; do
+			says 1 "bad.gguf: tensor blk.1.attn_q.weight: value 4095 is not finite" mai-shard quantize -q $type -o out.gguf bad.gguf
+		done
+	done
+	set_value output_norm.weight 3 nan
+	says 1 "tensor output_norm.weight: value 3 is" mai-shard quantize -q f16 -o out.gguf bad.gguf
+	set_value blk.0.ffn_down.weight 100 65520
+	says 1 "blk.0.ffn_down.weight comes to a value that is too large for type F16" mai-shard quantize -q f16 -o out.gguf bad.gguf
+	says 1 "too large for type F16" mai-shard quantize --quiet -q q8_0 -o out.gguf bad.gguf
+	set_value token_embd.weight 9000 1e7
+	says 1 "token_embd.weight comes to a value that is too large for type Q8_0" mai-shard quantize -q q8_0 -o out.gguf bad.gguf
+	[ ! -e out.gguf ]
+	mai-shard quantize -q bf16 -o out.gguf bad.gguf
+}
+
+@test "wrong usage is status 2, wrong files 1, absent ones 3" {
+	says 2 "-q TYPE is missing" mai-shard quantize -o out.gguf x
+	says 2 "'q4_0' is none of" mai-shard quantize -q q4_0 -o out.gguf x
+	says 2 "-o OUT" mai-shard quantize -q f16 x
+	says 2 "-o OUT" mai-shard quantize -q f16 -o - x
+	says 2 "no model" mai-shard quantize -q f16 -o out.gguf
+	says 2 "wants a value" mai-shard quantize -q
+	says 3 "absent" mai-shard quantize -q f16 -o out.gguf absent
+	echo text >text
+	says 1 "text" mai-shard quantize -q f16 -o out.gguf text
+	need_shared models/arch/types-q4_0.gguf
+	says 1 "token_embd.weight is of type Q4_0" mai-shard quantize -q f16 -o out.gguf "$SHARED/models/arch/types-q4_0.gguf"
+	mai-shard split -n 2 -o parts "$M"
+	says 1 "only layers" mai-shard quantize -q f16 -o out.gguf parts/1.gguf
+	[ ! -e out.gguf ]
+}
+
+@test "a full disk is status 3, and nothing is left" {
+	need_shared models/stories260K.gguf
+	says 3 "No space left" mai-shard quantize -q f16 -o /dev/full "$M"
+	run -3 --separate-stderr bash -c 'ulimit -f 300; trap "" XFSZ; exec mai-shard quantize -q f16 -o out.gguf "$1"' - "$M"
+	[[ $stderr == *"File too large"* ]]
+	[ -z "$(ls -A | grep out)" ]
+	echo old >out.gguf
+	run -3 bash -c 'ulimit -f 300; trap "" XFSZ; exec mai-shard quantize -q f16 -o out.gguf "$1"' - "$M"
+	[ "$(cat out.gguf)" = old ]
+}
