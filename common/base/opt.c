@@ -46,6 +46,25 @@ opt_number(const char *text, int64_t min, int64_t max, int64_t *out)
 	return true;
 }
 
+int
+opt_file_number(const char *text, char **file, double *x)
+{
+	const char *colon = strrchr(text, ':');
+	char *end;
+
+	*x = 1;
+	if (!(*file = mem_strdup(text)))
+		return -1;
+	if (!colon)
+		return 0;
+	double v = strtod(colon + 1, &end);
+	if (end == colon + 1 || *end)
+		return 0;
+	*x = v;
+	(*file)[colon - text] = '\0';
+	return 0;
+}
+
 static bool
 parse_size(const char *text, uint64_t *out)
 {

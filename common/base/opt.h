@@ -77,4 +77,10 @@ int opt_verb(const struct opt_tool *t, const struct opt_verb *verbs, int argc, c
 /* A whole number in decimal, nothing before or behind it; false when it is none or out of range. */
 bool opt_number(const char *text, int64_t min, int64_t max, int64_t *out);
 
+/*
+ * FILE:X, with a number X behind the last colon (which may be too large, infinite or a NaN); where there is none, all of it is
+ * FILE and X is 1. *file is freed by free(). 0, or -1 with a reason.
+ */
+int opt_file_number(const char *text, char **file, double *x);
+
 #endif

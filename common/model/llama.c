@@ -165,25 +165,50 @@ check_layer(const struct model *m, uint32_t layer)
 	return 0;
 }
 
+/* The index in layer_tensors of a tensor of any layer, or LAYER_TENSORS. */
+static size_t
+layer_tensor(struct gguf_string name)
+{
+	char known[GGUF_MAX_NAME];
+	size_t i;
+
+	for (i = 0; i < LAYER_TENSORS; i++) {
+		snprintf(known, sizeof known, "blk.%" PRId64 ".%s.weight", model_layer(name), layer_tensors[i].name);
+		if (gguf_string_is(name, known))
+			break;
+	}
+	return i;
+}
+
+bool
+model_matrix(const struct model *m, const char *name, uint64_t *cols, uint64_t *rows)
+{
+	struct gguf_string s = { name, strlen(name) };
+	size_t i = layer_tensor(s);
+
+	if (gguf_string_is(s, "token_embd.weight") || gguf_string_is(s, "output.weight")) {
+		*cols = m->hp.dim;
+		*rows = m->hp.n_vocab;
+		return true;
+	}
+	if (i == LAYER_TENSORS || layer_tensors[i].rows == ONE || model_layer(s) >= m->hp.n_layers)
+		return false;
+	*cols = size_of(&m->hp, layer_tensors[i].cols);
+	*rows = size_of(&m->hp, layer_tensors[i].rows);
+	return true;
+}
+
 static bool
 is_known(struct gguf_string name)
 {
 	static const char *const global[] = {
 		"token_embd.weight", "output_norm.weight", "output.weight", "rope_freqs.weight",
 	};
-	char text[GGUF_MAX_NAME], known[GGUF_MAX_NAME];
 
 	for (size_t i = 0; i < sizeof global / sizeof *global; i++)
 		if (gguf_string_is(name, global[i]))
 			return true;
-	memcpy(text, name.data, name.len);
-	text[name.len] = '\0';
-	for (size_t i = 0; i < LAYER_TENSORS; i++) {
-		snprintf(known, sizeof known, "blk.%" PRId64 ".%s.weight", model_layer(name), layer_tensors[i].name);
-		if (strcmp(text, known) == 0)
-			return true;
-	}
-	return false;
+	return layer_tensor(name) < LAYER_TENSORS;
 }
 
 /* A tensor that is not known would be left out of the computation. */

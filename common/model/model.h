@@ -91,6 +91,10 @@ const struct gguf_tensor *model_output(const struct model *m);
  */
 int model_check_llama(const struct model *m);
 
+/* The shape that a matrix of the llama architecture has by its tensor's name, whether it is here or in another part of the
+ * model; false for what is none. */
+bool model_matrix(const struct model *m, const char *name, uint64_t *cols, uint64_t *rows);
+
 /* The file with the tokenizer keys (the last shard or the first), or NULL. */
 const struct gguf *model_vocab_file(const struct model *m);
 

@@ -1,6 +1,6 @@
 /*
- * Any bytes as a GGUF file, a shard or a manifest: opened in memory, where a sanitizer sees its end, then as a file by all that
- * looks at models. What is taken can be looked up by its own names, hashed, and written again to the same bytes.
+ * Any bytes as a GGUF file, a shard, a manifest or an adapter: opened in memory, where a sanitizer sees its end, then as a file
+ * by all that looks at models. What is taken can be looked up by its own names, hashed, and written again to the same bytes.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "model/adapter.h"
 #include "model/id.h"
 #include "model/info.h"
 #include "model/plain.h"
@@ -128,6 +129,23 @@ look_at_model(const char *path)
 	model_free(m);
 }
 
+/* Beside a model of which nothing is here, so that any of its matrices has its shape from the hyper-parameters. */
+static void
+look_at_adapter(const char *path)
+{
+	static const struct model base = { .layer_first = 2, .layer_last = 2, .hp = { .arch = "llama", .n_layers = 2, .dim = 32,
+	    .n_heads = 2, .n_kv_heads = 1, .head_dim = 16, .ffn = 32, .n_vocab = 8 } };
+	struct adapter *a = adapter_open(path, 0.5f, &base);
+
+	for (uint64_t i = 0; a && i < a->n_pairs; i++) {
+		const struct adapter_pair *p = adapter_find(a, a->pairs[i].base);
+		if (!p || p->a->ne[1] != p->rank || p->b->ne[0] != p->rank)
+			abort();
+		seen ^= p->a->data[p->a->size - 1] ^ p->b->data[p->b->size - 1];
+	}
+	adapter_free(a);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -148,6 +166,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
 	look_at_model(path);
+	look_at_adapter(path);
 	close(fd);
 	return 0;
 }

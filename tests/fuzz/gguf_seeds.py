@@ -64,6 +64,16 @@ def model(layers):
     return file(keys, tensors)
 
 
+def adapter(rank):
+    """For model2: one pair whose halves have two types, one of a block type where the rank allows it, and the head's."""
+    keys = [key(b"general.type", STRING, string(b"adapter")), key(b"general.architecture", STRING, string(b"llama")),
+            key(b"adapter.type", STRING, string(b"lora")), key(b"adapter.lora.alpha", F32, struct.pack("<f", 8))]
+    b = (8, 34) if rank % 32 == 0 else (30, 2 * 32)  # type and bytes of 32 elements
+    return file(keys, [(b"blk.0.attn_q.weight.lora_a", 0, (32, rank), 128 * rank), (b"blk.0.attn_q.weight.lora_b", 1, (rank, 32), 64 * rank),
+                       (b"blk.1.ffn_up.weight.lora_b", b[0], (rank, 32), b[1] * rank), (b"blk.1.ffn_up.weight.lora_a", 8, (32, rank), 34 * rank),
+                       (b"output.weight.lora_a", 1, (32, rank), 64 * rank), (b"output.weight.lora_b", 0, (rank, 8), 32 * rank)])
+
+
 def main():
     os.makedirs(FOLDER, exist_ok=True)
     kinds = [key(b"k%d" % kind, kind, struct.pack("<" + form, 1)) for kind, form in enumerate("BbHhIif?", 0)]
@@ -75,6 +85,8 @@ def main():
         "types": file([], [(b"t%d" % t, t, (256, 2), n) for t, n in ((0, 2048), (1, 1024), (2, 288), (8, 544), (12, 288), (30, 1024))]),
         "model1": model(1),
         "model2": model(2),
+        "adapter2": adapter(2),
+        "adapter32": adapter(32),
     }
     for name, data in seeds.items():
         with open(os.path.join(FOLDER, name), "wb") as f:
