@@ -184,21 +184,35 @@ connect_stages(struct run *r)
 	return r->source ? 0 : -1;
 }
 
-/* A figure that there is none of: null, and left out of what people read. */
+/* Figures that there are none of: null, and left out of what people read. */
+static void
+print_json(FILE *to, const struct perplexity *p)
+{
+	char bytes[32] = "null", bits[32] = "null";
+
+	if (p->bytes > 0) {
+		snprintf(bytes, sizeof bytes, "%llu", (unsigned long long)p->bytes);
+		snprintf(bits, sizeof bits, "%.6f", p->bits_per_byte);
+	}
+	if (p->tokens == 0)
+		fputs("{\"perplexity\": null, \"error\": null, \"nll\": null, \"tokens\": 0", to);
+	else
+		fprintf(to, "{\"perplexity\": %.6f, \"error\": %.6f, \"nll\": %.9f, \"tokens\": %llu", p->value, p->value_error,
+		    p->nll, (unsigned long long)p->tokens);
+	fprintf(to, ", \"bytes\": %s, \"bits_per_byte\": %s}\n", bytes, bits);
+}
+
 static void
 print_perplexity(const struct perplexity *p)
 {
-	char bits[32] = "";
-
-	if (p->bits_per_byte > 0)
-		snprintf(bits, sizeof bits, o.json ? "%.6f" : "\tbits per byte %.4f", p->bits_per_byte);
-	if (o.json && p->tokens == 0)
-		puts("{\"perplexity\": null, \"error\": null, \"nll\": null, \"tokens\": 0, \"bits_per_byte\": null}");
-	else if (o.json)
-		printf("{\"perplexity\": %.6f, \"error\": %.6f, \"nll\": %.9f, \"tokens\": %llu, \"bits_per_byte\": %s}\n", p->value,
-		    p->value_error, p->nll, (unsigned long long)p->tokens, *bits ? bits : "null");
-	else if (p->tokens > 0)
-		printf("perplexity %.4f +/- %.4f\ttokens %llu%s\n", p->value, p->value_error, (unsigned long long)p->tokens, bits);
+	if (o.json) {
+		print_json(stdout, p);
+	} else if (p->tokens > 0) {
+		printf("perplexity %.4f +/- %.4f\ttokens %llu", p->value, p->value_error, (unsigned long long)p->tokens);
+		if (p->bytes > 0)
+			printf("\tbits per byte %.4f", p->bits_per_byte);
+		putchar('\n');
+	}
 }
 
 static int
@@ -218,6 +232,24 @@ perplexity(struct run *r, const struct driver_options *d, const struct kernels *
 	return io_close_stdout();
 }
 
+/* The stream of scores has stdout: what they come to goes to stderr. */
+static int
+scores(struct run *r, const struct driver_options *d, const struct kernels *k, struct outcome *sum)
+{
+	struct perplexity p;
+	char bytes[96] = "";
+
+	if (measure_scores(r->link, r->source, d, k, STDOUT_FILENO, &p, sum) < 0)
+		return -1;
+	if (p.bytes > 0)
+		snprintf(bytes, sizeof bytes, ", %llu bytes, %.4f bits per byte", (unsigned long long)p.bytes, p.bits_per_byte);
+	if (o.json)
+		print_json(stderr, &p);
+	else if (p.tokens > 0)
+		msg_note("%llu tokens scored, perplexity %.4f%s", (unsigned long long)p.tokens, p.value, bytes);
+	return 0;
+}
+
 /* The modes that drive a link. */
 static int
 drive(struct run *r, struct outcome *sum)
@@ -235,7 +267,7 @@ drive(struct run *r, struct outcome *sum)
 		return -1;
 	if (o.perplexity)
 		return perplexity(r, &d, k, sum);
-	return measure_scores(r->link, r->source, &d, k, STDOUT_FILENO, sum);
+	return scores(r, &d, k, sum);
 }
 
 static int

@@ -67,6 +67,18 @@ msg_warn(const char *fmt, ...)
 }
 
 void
+msg_note(const char *fmt, ...)
+{
+	va_list ap;
+
+	if (level < 0)
+		return;
+	va_start(ap, fmt);
+	say("", fmt, ap);
+	va_end(ap);
+}
+
+void
 msg_info(const char *fmt, ...)
 {
 	va_list ap;

@@ -1,7 +1,7 @@
 /*
  * msg.h: what a tool says on stderr. For tools/ and long work; stdout carries data only.
  *
- * Levels: -q only errors, default warnings, -v what is being done, -vv more.
+ * Levels: -q only errors, default warnings and notes, -v what is being done, -vv more.
  */
 #ifndef MAI_BASE_MSG_H
 #define MAI_BASE_MSG_H
@@ -17,6 +17,7 @@ void msg_level(int delta); /* -1 for each -q, +1 for each -v */
 /* Something went wrong, and the work goes on; msg_fail is for what ends it. */
 void msg_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void msg_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void msg_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));  /* what came of the work; not with -q */
 void msg_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));  /* with -v */
 void msg_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2))); /* with -vv */
 

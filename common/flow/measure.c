@@ -21,18 +21,21 @@ struct measure {
 	const struct kernels *kernels;
 	uint32_t n_vocab;
 	float *logits; /* a copy that may be changed */
+	struct part *part; /* n_parts, by the numbers of their sequences: what was scored */
+	size_t n_parts, part_cap;
 
 	/* perplexity */
 	uint32_t window, bos;
 	struct sequence *text; /* being cut into windows */
 	size_t at;
-	uint64_t windows, text_tokens, text_bytes;
-	struct window *done;   /* by ordinal: summed up in this order, whatever order they end in */
-	size_t done_cap;
+	uint64_t texts;
 };
 
-struct window {
-	uint64_t n;
+/* A sequence that is scored: a text, or a window of one. */
+struct part {
+	uint64_t ordinal, text;
+	uint64_t text_tokens, text_bytes; /* of the whole text */
+	uint64_t n, wanted;               /* tokens scored, to be scored */
 	double total, squares;
 };
 
@@ -55,20 +58,119 @@ score(struct measure *m, const struct sequence *s, const struct row *r, const fl
 	return true;
 }
 
+/* ---- what the scores come to ---- */
+
+static int
+add_part(struct measure *m, const struct part *p)
+{
+	if (mem_grow(&m->part, &m->part_cap, m->n_parts + 1, sizeof *m->part) < 0)
+		return -1;
+	m->part[m->n_parts++] = *p;
+	return 0;
+}
+
+static void
+count(struct measure *m, const struct sequence *s, double p)
+{
+	struct part *part = &m->part[s->number];
+
+	part->n++;
+	part->total -= p;
+	part->squares += p * p;
+}
+
+static int
+by_ordinal(const void *a, const void *b)
+{
+	const struct part *x = a, *y = b;
+
+	return (x->ordinal > y->ordinal) - (x->ordinal < y->ordinal);
+}
+
+/* The parts of the text that begins with part i, into `sum`; returns where the next text begins. */
+static size_t
+add_text(const struct measure *m, size_t i, struct part *sum)
+{
+	*sum = m->part[i];
+	sum->n = 0;
+	sum->total = sum->squares = 0;
+	for (; i < m->n_parts && m->part[i].text == sum->text; i++) {
+		const struct part *p = &m->part[i];
+		if (p->n < p->wanted)
+			continue;
+		sum->n += p->n;
+		sum->total += p->total;
+		sum->squares += p->squares;
+	}
+	return i;
+}
+
+/* In the order of ordinals: the sums are the same whatever order the sequences ended in. */
+static void
+sum_up(struct measure *m, struct perplexity *p)
+{
+	double total = 0, squares = 0, whole_texts = 0;
+	bool known = true;
+	struct part text;
+
+	if (m->n_parts > 0)
+		qsort(m->part, m->n_parts, sizeof *m->part, by_ordinal);
+	for (size_t i = 0; i < m->n_parts;) {
+		i = add_text(m, i, &text);
+		if (text.n == 0)
+			continue;
+		p->tokens += text.n;
+		total += text.total;
+		squares += text.squares;
+		whole_texts += text.total / (double)text.n * (double)text.text_tokens;
+		p->bytes += text.text_bytes;
+		known = known && text.text_bytes > 0;
+	}
+	if (!known)
+		p->bytes = 0;
+	if (p->tokens == 0)
+		return;
+	p->nll = total / (double)p->tokens;
+	p->value = mathd_exp(p->nll);
+	double variance = squares / (double)p->tokens - p->nll * p->nll;
+	if (p->tokens > 1 && variance > 0)
+		p->error = __builtin_sqrt(variance / (double)(p->tokens - 1));
+	p->value_error = p->value * p->error;
+	if (p->bytes > 0)
+		p->bits_per_byte = whole_texts / 0.6931471805599453 / (double)p->bytes;
+}
+
 /* ---- scores and embeddings: a row of results for each row that comes back ---- */
 
 static int
-next_sequence(void *arg, struct sequence **s, bool *ended)
+next_embedded(void *arg, struct sequence **s, bool *ended)
 {
 	struct measure *m = arg;
 	int rc = source_next(m->from, s, ended);
 
 	if (rc > 0) {
-		bool scores = m->kernels != NULL;
-		(*s)->want_from = scores || (*s)->n == 0 ? 0 : (uint32_t)(*s)->n - 1;
-		(*s)->want_to = scores && (*s)->n > 0 ? (uint32_t)(*s)->n - 1 : (uint32_t)(*s)->n;
+		(*s)->want_from = (*s)->n == 0 ? 0 : (uint32_t)(*s)->n - 1;
+		(*s)->want_to = (uint32_t)(*s)->n;
 	}
 	return rc;
+}
+
+static int
+next_scored(void *arg, struct sequence **s, bool *ended)
+{
+	struct measure *m = arg;
+	int rc = source_next(m->from, s, ended);
+
+	if (rc <= 0)
+		return rc;
+	(*s)->want_to = (*s)->n == 0 ? 0 : (uint32_t)(*s)->n - 1;
+	const struct part p = { .ordinal = (*s)->ordinal, .text = (*s)->number, .text_tokens = (*s)->want_to,
+		.text_bytes = (*s)->text_bytes, .wanted = (*s)->want_to };
+	if (add_part(m, &p) < 0) {
+		sequence_free(*s);
+		return -1;
+	}
+	return 1;
 }
 
 static int
@@ -79,6 +181,7 @@ score_row(void *arg, struct sequence *s, const struct row *r, const float *data)
 
 	if (!score(m, s, r, data, &p))
 		return 0;
+	count(m, s, p);
 	return inorder_row(m->out, s->number, r->pos + 1, s->token[r->pos + 1], &(const float){ (float)p });
 }
 
@@ -97,13 +200,13 @@ closed(void *arg, struct sequence *s)
 	return inorder_close(m->out, s->number, s->ordinal, s->reason, s->end);
 }
 
-/* Runs the driver over all sequences of the source, with results in the order of the input. */
+/* Runs the driver over all sequences of the source, with results in the order of the input. Of c: next and row. */
 static int
 run_inorder(struct measure *m, struct link *l, const struct driver_options *o, int out, const struct stream_header *h,
-    int (*row)(void *, struct sequence *, const struct row *, const float *))
+    const struct driver_client *c)
 {
-	const struct driver_client client = { .arg = m, .fd = source_fd(m->from), .next = next_sequence, .fill = fill,
-		.row = row, .closed = closed };
+	const struct driver_client client = { .arg = m, .fd = source_fd(m->from), .next = c->next, .fill = fill,
+		.row = c->row, .closed = closed };
 	int rc = -1;
 
 	if (!(m->out = inorder_new(out, name, h)))
@@ -118,31 +221,37 @@ run_inorder(struct measure *m, struct link *l, const struct driver_options *o, i
 
 int
 measure_scores(struct link *l, struct source *from, const struct driver_options *o, const struct kernels *k, int out,
-    struct outcome *sum)
+    struct perplexity *p, struct outcome *sum)
 {
+	const struct driver_client client = { .next = next_scored, .row = score_row };
 	struct measure m = { .from = from, .sum = sum, .kernels = k, .n_vocab = link_header(l)->width };
 	struct stream_header h = *link_header(l);
 	int rc;
 
 	*sum = (struct outcome){ 0 };
+	*p = (struct perplexity){ 0 };
 	if (link_gives(l, STREAM_LOGITS, "logits") < 0 || !(m.logits = mem_alloc64(m.n_vocab, sizeof *m.logits)))
 		return -1;
 	h.kind = STREAM_SCORES;
 	h.width = 1;
-	rc = run_inorder(&m, l, o, out, &h, score_row);
+	rc = run_inorder(&m, l, o, out, &h, &client);
+	if (rc == 0)
+		sum_up(&m, p);
 	free(m.logits);
+	free(m.part);
 	return rc;
 }
 
 int
 measure_embeddings(struct link *l, struct source *from, const struct driver_options *o, int out, struct outcome *sum)
 {
+	const struct driver_client client = { .next = next_embedded, .row = embedding_row };
 	struct measure m = { .from = from, .sum = sum };
 
 	*sum = (struct outcome){ 0 };
 	if (link_gives(l, STREAM_EMBEDDINGS, "embeddings") < 0)
 		return -1;
-	return run_inorder(&m, l, o, out, link_header(l), embedding_row);
+	return run_inorder(&m, l, o, out, link_header(l), &client);
 }
 
 /* ---- perplexity ---- */
@@ -152,30 +261,34 @@ static int
 cut_window(struct measure *m, struct sequence **out)
 {
 	struct sequence *t = m->text, *w;
+	struct part p = { .ordinal = m->n_parts, .text = m->texts, .text_tokens = t->n - (t->n > 0 && t->token[0] == m->bos),
+		.text_bytes = t->text_bytes };
 	size_t n = m->window;
 
 	if (m->at == 0 && t->n < n)
 		n = t->n;
 	if (n < 2 || t->n - m->at < n)
 		return 0;
-	if (mem_grow(&m->done, &m->done_cap, m->windows + 1, sizeof *m->done) < 0 || !(w = sequence_new()))
+	if (!(w = sequence_new()))
 		return -1;
-	for (size_t i = 0; i < n; i++) {
-		if (sequence_add(w, t->token[m->at + i]) < 0) {
-			sequence_free(w);
-			return -1;
-		}
-	}
-	if (m->bos != VOCAB_NONE)
-		w->token[0] = m->bos;
 	w->n_prompt = (uint32_t)n;
 	w->want_from = (uint32_t)n / 2;
 	w->want_to = (uint32_t)n - 1;
-	w->ordinal = m->windows++;
-	m->done[w->ordinal] = (struct window){ 0 };
+	w->ordinal = w->number = p.ordinal;
+	p.wanted = w->want_to - w->want_from;
+	for (size_t i = 0; i < n; i++)
+		if (sequence_add(w, t->token[m->at + i]) < 0)
+			goto fail;
+	if (m->bos != VOCAB_NONE)
+		w->token[0] = m->bos;
+	if (add_part(m, &p) < 0)
+		goto fail;
 	m->at += n;
 	*out = w;
 	return 1;
+fail:
+	sequence_free(w);
+	return -1;
 }
 
 static int
@@ -192,8 +305,7 @@ next_window(void *arg, struct sequence **s, bool *ended)
 		if ((rc = source_next(m->from, &m->text, ended)) <= 0)
 			return rc;
 		m->at = 0;
-		m->text_tokens += m->text->n - (m->text->n > 0 && m->text->token[0] == m->bos);
-		m->text_bytes += m->text->text_bytes;
+		m->texts++;
 	}
 }
 
@@ -201,14 +313,10 @@ static int
 window_row(void *arg, struct sequence *s, const struct row *r, const float *data)
 {
 	struct measure *m = arg;
-	struct window *w = &m->done[s->ordinal];
 	double p;
 
-	if (!score(m, s, r, data, &p))
-		return 0;
-	w->n++;
-	w->total -= p;
-	w->squares += p * p;
+	if (score(m, s, r, data, &p))
+		count(m, s, p);
 	return 0;
 }
 
@@ -220,28 +328,6 @@ window_closed(void *arg, struct sequence *s)
 	outcome_of(m->sum, s);
 	msg_progress("perplexity", m->sum->sequences, 0, "windows");
 	return 0;
-}
-
-static void
-sum_up(const struct measure *m, struct perplexity *p)
-{
-	double total = 0, squares = 0;
-
-	for (uint64_t i = 0; i < m->windows; i++) {
-		p->tokens += m->done[i].n;
-		total += m->done[i].total;
-		squares += m->done[i].squares;
-	}
-	if (p->tokens == 0)
-		return;
-	p->nll = total / (double)p->tokens;
-	p->value = mathd_exp(p->nll);
-	double variance = squares / (double)p->tokens - p->nll * p->nll;
-	if (p->tokens > 1 && variance > 0)
-		p->error = __builtin_sqrt(variance / (double)(p->tokens - 1));
-	p->value_error = p->value * p->error;
-	if (m->text_bytes > 0)
-		p->bits_per_byte = p->nll / 0.6931471805599453 * (double)m->text_tokens / (double)m->text_bytes;
 }
 
 int
@@ -262,6 +348,6 @@ measure_perplexity(struct link *l, struct source *from, const struct driver_opti
 		sum_up(&m, p);
 	sequence_free(m.text);
 	free(m.logits);
-	free(m.done);
+	free(m.part);
 	return rc;
 }

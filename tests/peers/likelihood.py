@@ -1,10 +1,14 @@
 #!/usr/bin/python3
 """likelihood.py: scores, perplexity and sampling computed from logits with numpy, to compare with mai-run's.
 
-	likelihood.py windows IDS N BOS        IDS: a line of ids; prints the windows of N tokens that llama.cpp's perplexity makes
+	likelihood.py windows IDS N BOS        IDS: texts, a line of ids each; prints the windows of N tokens that llama.cpp's
+	                                       perplexity makes
 	likelihood.py perplexity LOGITS N JSON BYTES IDS
-	                                       LOGITS: mai_stream.py rows -p of these windows; JSON: what mai-run printed
+	                                       LOGITS: mai_stream.py rows -p of these windows; JSON: what mai-run printed;
+	                                       BYTES: how many each text has, 0 if that is not known
 	likelihood.py scores LOGITS SCORES     both: mai_stream.py rows -p of the same sequences
+	likelihood.py figures LOGITS JSON BYTES
+	                                       what mai-run --score printed of these sequences; BYTES: as above
 	likelihood.py sampled LOGITS IDS TEMP TOP_K TOP_P MIN_P PENALTY RECENT
 	                                       LOGITS: one row; IDS: tokens drawn from it, one a line, for these settings. They must be
 	                                       those that may be drawn, as often as is likely. RECENT: ids that the penalty sees
@@ -35,30 +39,51 @@ def next_tokens(rows):
 
 
 def windows(path, n, bos):
-    ids = open(path).read().split()
-    n = min(n, len(ids))
-    for i in range(0, len(ids) - n + 1, n):
-        print(bos, *ids[i + 1:i + n])
+    for line in open(path):
+        ids = line.split()
+        w = min(n, len(ids))
+        for i in range(0, len(ids) - w + 1, w):
+            print(bos, *ids[i + 1:i + w])
 
 
-def perplexity(path, n, said, n_bytes, ids):
-    n, n_bytes, tokens = int(n), int(n_bytes), len(open(ids).read().split())
-    rows, said = places(path, 512), json.load(open(said))
-    n = min(n, tokens)
-    at, p = next_tokens(rows)
-    nll = -p[rows["pos"][at] >= n // 2]
+def compare(said, texts):
+    """texts: of each the negative log-likelihoods that were counted, how many tokens and how many bytes it has."""
+    texts = [t for t in texts if len(t[0]) > 0]
+    nll, said = np.concatenate([t[0] for t in texts]), json.load(open(said))
+    known = all(n_bytes > 0 for _, _, n_bytes in texts)
+    n_bytes = sum(t[2] for t in texts) if known else None
+    bits = sum(x.mean() / math.log(2) * n for x, n, _ in texts)
     expected = {
         "tokens": len(nll), "nll": nll.mean(), "perplexity": math.exp(nll.mean()),
         "error": math.exp(nll.mean()) * nll.std() / math.sqrt(len(nll) - 1),
-        # the text's own tokens: not the BOS before it
-        "bits_per_byte": nll.mean() / math.log(2) * (tokens - 1) / n_bytes if n_bytes else None,
+        "bytes": n_bytes, "bits_per_byte": bits / n_bytes if known else None,
     }
     for name, value in expected.items():
         print(name, value, said[name])
         if value is None and said[name] is None:
             continue
-        if not abs(said[name] - value) <= 2e-6 * (1 + abs(value)):
+        if value is None or said[name] is None or not abs(said[name] - value) <= 2e-6 * (1 + abs(value)):
             sys.exit("%s is wrong" % name)
+
+
+def perplexity(path, n, said, n_bytes, ids):
+    rows = places(path, 512)
+    at, p = next_tokens(rows)
+    texts, first = [], 0
+    for line, b in zip(open(ids), map(int, n_bytes.split())):
+        tokens = len(line.split())
+        w = min(int(n), tokens)
+        mine = (rows["seq"][at] >= first) & (rows["seq"][at] < first + tokens // w) & (rows["pos"][at] >= w // 2)
+        texts.append((-p[mine], tokens - 1, b))  # the text's own tokens: not the BOS before it
+        first += tokens // w
+    compare(said, texts)
+
+
+def figures(logits, said, n_bytes):
+    rows = places(logits, 512)
+    at, p = next_tokens(rows)
+    nll = [-p[rows["seq"][at] == i] for i in range(rows["seq"].max() + 1)]
+    compare(said, [(x, len(x), b) for x, b in zip(nll, map(int, n_bytes.split()))])
 
 
 def scores(logits, path):
@@ -113,6 +138,8 @@ def main():
         perplexity(*rest)
     elif what == "scores":
         scores(*rest)
+    elif what == "figures":
+        figures(*rest)
     else:
         sampled(rest[0], rest[1], rest[2:7], rest[7])
 

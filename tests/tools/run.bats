@@ -322,6 +322,53 @@ generate() {
 	run -1 likelihood scores logits forged
 }
 
+@test "--score: what the scores come to, on stderr, the same in one process and three" {
+	random_ids 12 100 >many
+	stream tokens -b 77 <many >in.mai
+	mai-run "$M" <in.mai | stream rows -p >logits
+	mai-run --score --json "$M" <in.mai 2>said >scores.mai
+	bytes=$(sed 's/.*/77/' many | paste -sd ' ')
+	likelihood figures logits said "$bytes"
+	run -1 likelihood figures logits said "${bytes/77/78}"
+	come_to() {
+		mai-run --score --json "$@" <in.mai 2>&1 >/dev/null | cmp - said
+	}
+	each_way come_to
+	come_to -q "$M"
+	come_to -b 1 -t 1 "$M"
+	come_to -b 3 --via "$via"
+	# a length that is not known: nothing is said of bytes
+	{
+		stream tokens -b 77 <prompts
+		stream tokens <many
+	} >some.mai
+	mai-run "$M" <some.mai | stream rows -p >logits
+	mai-run --score --json "$M" <some.mai 2>said >/dev/null
+	likelihood figures logits said '77 77 77 0 0 0 0 0 0 0 0 0 0 0 0'
+	run -0 --separate-stderr bash -c "mai-run --score '$M' <some.mai >/dev/null"
+	[[ $stderr =~ ^mai-run:\ [0-9]+\ tokens\ scored,\ perplexity\ [0-9.]+$ ]] || fail "$stderr"
+	run -0 --separate-stderr bash -c "mai-run --score '$M' <in.mai >/dev/null"
+	[[ $stderr =~ ,\ [0-9]+\ bytes,\ [0-9.]+\ bits\ per\ byte$ ]] && [ "${#stderr_lines[@]}" = 1 ] || fail "$stderr"
+	# stdout is the stream of scores, and with -q no line tells of them
+	mai-run --score -q "$M" <in.mai 2>err | cmp - scores.mai
+	[ ! -s err ]
+	echo 1 | mai-cat --from-ids | mai-run --score "$M" 2>err >/dev/null
+	[ ! -s err ]
+}
+
+@test "--score: a sequence that was not scored to its end does not count" {
+	stream tokens -b 9 <prompts >in.mai
+	longest=$(awk '{ print NF }' prompts | sort -n | tail -n 1)
+	# the line of the longest: its last tokens find no room
+	awk -v n="$longest" 'NF < n' prompts >others
+	[ "$(wc -l <others)" = 2 ]
+	run -1 --separate-stderr bash -c "mai-run --score -c $((longest - 2)) '$M' <in.mai >/dev/null"
+	[ "${#stderr_lines[@]}" = 2 ]
+	[[ ${stderr_lines[0]} == *"the context is full"* ]]
+	tell=$(stream tokens -b 9 <others | mai-run --score "$M" 2>&1 >/dev/null)
+	[ "${stderr_lines[1]}" = "$tell" ]
+}
+
 @test "--perplexity: what numpy computes from the logits of llama.cpp's windows, the same in one process and three" {
 	/usr/bin/python3 -c 'import random; r = random.Random(1); print(1, *[r.randrange(3, 512) for _ in range(699)])' >long
 	# measured IDS WINDOW BYTES
@@ -339,6 +386,24 @@ generate() {
 	measured long 100 1234
 	echo 1 403 407 261 378 432 383 286 261 376 298 >one
 	measured one 512 40
+	# several texts: each counts as far as it reaches; one of which nothing is scored does not
+	sed 's/ .*/ 403/' long >short
+	cut -d ' ' -f -190 long >middle
+	cat one short middle long >several
+	several() {
+		for text in one short middle long; do
+			stream tokens -b "$1" <$text
+			shift
+		done | mai-run --perplexity -c 100 --json "$M" >said
+	}
+	likelihood windows several 100 1 | stream tokens | mai-run "$M" | stream rows -p >logits
+	for bytes in '40 3 700 1234' '40 0 700 1234' '40 3 0 1234'; do
+		# shellcheck disable=SC2086
+		several $bytes
+		likelihood perplexity logits 100 said "$bytes" several
+	done
+	run -1 likelihood perplexity logits 100 said '40 3 700 1234' several
+	stream tokens -b 40 <one >in.mai
 	mai-run --perplexity -c 512 "$M" <in.mai | grep -qE '^perplexity [0-9.]+ \+/- [0-9.]+	tokens 5	bits per byte [0-9.]+$'
 	for window in 512 128; do
 		mai-run --perplexity -c $window --json "$M" <$window.mai >said
