@@ -1,6 +1,5 @@
 /* mai-shard: models to shards and back. mai-shard(1) */
 
-#include <inttypes.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,102 +65,6 @@ static const struct opt info_opts[] = {
 static const struct opt_tool info_tool = { "mai-shard info", "[--json] [--ids] MODEL|SHARD...", "says what a model is",
 	info_opts };
 
-static uint64_t
-number(const json_t *o, const char *key)
-{
-	return (uint64_t)json_integer_value(json_object_get(o, key));
-}
-
-/* A text for a terminal: control characters are not let through. */
-static void
-print_text(const char *label, const json_t *text)
-{
-	const char *s = json_string_value(text);
-
-	printf("%-14s", label);
-	for (; s && *s; s++)
-		putchar((unsigned char)*s < 0x20 || *s == 0x7f ? '?' : *s);
-	puts(s ? "" : "-");
-}
-
-static void
-print_size(const char *label, uint64_t v)
-{
-	printf("%-14s", label);
-	if (v)
-		printf("%" PRIu64 "\n", v);
-	else
-		puts("-");
-}
-
-static void
-print_layers(const json_t *o)
-{
-	uint64_t first = number(o, "layer_first"), last = number(o, "layer_last");
-
-	printf("%-14s%" PRIu64, "layers", number(o, "layers"));
-	if (last - first != number(o, "layers"))
-		printf(", of which %" PRIu64 " to %" PRIu64 " are here%s%s", first, last - 1,
-		    json_is_true(json_object_get(o, "embedding")) ? ", and the embedding" : "",
-		    json_is_true(json_object_get(o, "head")) ? ", and the head" : "");
-	putchar('\n');
-}
-
-static void
-print_types(const json_t *o)
-{
-	const json_t *type;
-	size_t i;
-
-	printf("%-14s%" PRIu64 " with %" PRIu64 " weights\n", "tensors", number(o, "tensors"), number(o, "weights"));
-	json_array_foreach(json_object_get(o, "types"), i, type) {
-		printf("  %-12s%" PRIu64 " tensors, %" PRIu64 " weights, %" PRIu64 " bytes\n",
-		    json_string_value(json_object_get(type, "type")), number(type, "tensors"), number(type, "weights"),
-		    number(type, "bytes"));
-	}
-}
-
-static void
-print_tokenizer(const json_t *t)
-{
-	if (json_is_null(t)) {
-		print_text("tokenizer", t);
-		return;
-	}
-	print_text("tokenizer", json_object_get(t, "model"));
-	if (json_is_string(json_object_get(t, "pre")))
-		print_text("  pre", json_object_get(t, "pre"));
-	print_size("  tokens", number(t, "tokens"));
-}
-
-static void
-print_info(const json_t *o)
-{
-	const json_t *rope = json_object_get(o, "rope");
-
-	print_text("architecture", json_object_get(o, "architecture"));
-	print_text("name", json_object_get(o, "name"));
-	printf("%-14s%" PRIu64 ", %" PRIu64 " bytes\n", "files", number(o, "files"), number(o, "bytes"));
-	print_layers(o);
-	print_size("dim", number(o, "dim"));
-	printf("%-14s%" PRIu64 ", %" PRIu64 " for keys and values, of %" PRIu64 "\n", "heads", number(o, "heads"),
-	    number(o, "kv_heads"), number(o, "head_dim"));
-	print_size("ffn", number(o, "ffn"));
-	print_size("context", number(o, "context"));
-	printf("%-14s%" PRIu64 " of a head, base %g", "rope", number(rope, "dim"),
-	    json_real_value(json_object_get(rope, "theta")));
-	if (json_real_value(json_object_get(rope, "factor")) != 1)
-		printf(", %s scaling by %g", json_string_value(json_object_get(rope, "scaling")),
-		    json_real_value(json_object_get(rope, "factor")));
-	putchar('\n');
-	print_size("vocabulary", number(o, "vocab_size"));
-	print_tokenizer(json_object_get(o, "tokenizer"));
-	print_types(o);
-	print_text("model id", json_object_get(o, "model_id"));
-	print_text("vocabulary id", json_object_get(o, "vocab_id"));
-	print_text("obstacle", json_object_get(o, "obstacle"));
-}
-
 static int
 run_info(int argc, char **argv)
 {
@@ -181,7 +84,7 @@ run_info(int argc, char **argv)
 	if (!o)
 		return msg_fail();
 	if (!info.json)
-		print_info(o);
+		info_print(o, stdout);
 	else if (json_dumpf(o, stdout, JSON_INDENT(2)) == 0)
 		putchar('\n');
 	json_decref(o);

@@ -3,6 +3,7 @@
 #define MAI_MODEL_INFO_H
 
 #include <jansson.h>
+#include <stdio.h>
 
 #include "model/model.h"
 
@@ -12,5 +13,8 @@
  * json_decref.
  */
 json_t *model_info(const struct model *m, bool ids);
+
+/* The same as text, a line or two for each thing. Whoever closes `to` sees whether it was written. */
+void info_print(const json_t *o, FILE *to);
 
 #endif
