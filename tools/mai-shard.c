@@ -9,6 +9,7 @@
 #include "base/msg.h"
 #include "base/opt.h"
 #include "model/info.h"
+#include "model/merge.h"
 #include "model/model.h"
 #include "model/quantize.h"
 
@@ -16,7 +17,8 @@ static const struct opt no_opts[] = { { 0 } };
 static const struct opt_tool top = { "mai-shard", "info [--json] [--ids] MODEL|SHARD...\n"
 	"mai-shard split (-n N | -l RANGES | -b SIZE) [--stock] -o DIR MODEL\n"
 	"mai-shard join -o OUT MANIFEST|SHARD...\n"
-	"mai-shard quantize -q TYPE -o OUT MODEL",
+	"mai-shard quantize -q TYPE -o OUT MODEL\n"
+	"mai-shard merge (--lora ADAPTER[:SCALE] ... | --mean) -o OUT MODEL...",
 	"cuts models into shards, puts them together again, and writes them anew; each verb has a --help of its own", no_opts };
 
 static void
@@ -36,9 +38,9 @@ open_model(char **paths, int n)
 	return m;
 }
 
-/* What the verbs that write files have in common: `write` is given the model. Returns the exit status. */
+/* What the verbs that write files have in common: `work` is given the model. Returns the exit status. */
 static int
-write_model(char **paths, int n, int (*write)(const struct model *m))
+write_model(char **paths, int n, int (*work)(const struct model *m))
 {
 	struct model *m;
 	int rc;
@@ -46,7 +48,7 @@ write_model(char **paths, int n, int (*write)(const struct model *m))
 	io_out_clean_on_signals();
 	if (!(m = open_model(paths, n)))
 		return msg_fail();
-	rc = write(m) < 0 ? msg_fail() : 0;
+	rc = work(m) < 0 ? msg_fail() : 0;
 	model_free(m);
 	msg_progress_end();
 	return rc;
@@ -210,9 +212,76 @@ run_quantize(int argc, char **argv)
 	return write_model(argv + first, argc - first, quantize_model);
 }
 
+/* ---- merge ---- */
+
+static struct {
+	struct opt_list lora;
+	bool mean;
+} merge;
+static const struct opt merge_opts[] = {
+	{ 0, "lora", "ADAPTER[:SCALE]", OPT_LIST, &merge.lora, 0, 0, "add an adapter; may be given several times" },
+	{ 0, "mean", NULL, OPT_FLAG, &merge.mean, 0, 0, "average models, each named as MODEL[:WEIGHT]" },
+	{ 'o', "output", "OUT", OPT_STR, &out, 0, 0, "file to write" },
+	{ 0 },
+};
+static const struct opt_tool merge_tool = { "mai-shard merge",
+	"--lora ADAPTER[:SCALE] ... -o OUT MODEL\nmai-shard merge --mean -o OUT MODEL[:WEIGHT]...",
+	"writes a stock GGUF with adapters in the weights, or with the mean of several models", merge_opts };
+
+static int
+add_adapters(const struct model *m)
+{
+	struct adapter_list l;
+	int rc;
+
+	if (adapters_open(&l, merge.lora.item, merge.lora.n, m) < 0)
+		return -1;
+	rc = merge_adapters(m, &l, out);
+	adapters_free(&l);
+	return rc;
+}
+
+static int
+average(char **names, int n)
+{
+	struct merge_models l;
+	int rc;
+
+	io_out_clean_on_signals();
+	if (merge_open(&l, names, (size_t)n) < 0)
+		return msg_fail();
+	for (size_t i = 0; i < l.n; i++)
+		l.at[i]->progress = show_progress;
+	rc = merge_mean(&l, out) < 0 ? msg_fail() : 0;
+	merge_close(&l);
+	msg_progress_end();
+	return rc;
+}
+
+static int
+run_merge(int argc, char **argv)
+{
+	int first = opt_parse(&merge_tool, argc, argv), rc;
+
+	if (first < 0)
+		return opt_exit_status();
+	if ((merge.lora.n != 0) == merge.mean)
+		return opt_usage(&merge_tool, "one of --lora and --mean says what to merge");
+	if (!names_file())
+		return opt_usage(&merge_tool, "-o OUT is missing, or no file");
+	if (first == argc)
+		return opt_usage(&merge_tool, "no model is named");
+	rc = merge.mean ? average(argv + first, argc - first) : write_model(argv + first, argc - first, add_adapters);
+	free(merge.lora.item);
+	return rc;
+}
+
 /* ---- the verbs ---- */
 
-static const struct opt_verb verbs[] = { { "info", run_info }, { "split", run_split }, { "join", run_join }, { "quantize", run_quantize }, { 0 } };
+static const struct opt_verb verbs[] = {
+	{ "info", run_info }, { "split", run_split }, { "join", run_join }, { "quantize", run_quantize }, { "merge", run_merge },
+	{ 0 },
+};
 
 int
 main(int argc, char **argv)

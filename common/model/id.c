@@ -64,8 +64,8 @@ id_is_vocab_key(struct gguf_string name)
 	return id_has_prefix(name, "tokenizer.") && !id_has_prefix(name, "tokenizer.chat_template");
 }
 
-static bool
-is_hparam(struct gguf_string name, const char *arch)
+bool
+id_is_hparam(struct gguf_string name, const char *arch)
 {
 	return id_has_prefix(name, arch) && name.len > strlen(arch) && name.data[strlen(arch)] == '.';
 }
@@ -82,10 +82,10 @@ id_of(const struct gguf *g, const char *arch, const struct tensor_list *l, const
 	put(&s, title, sizeof title - 1);
 	put_string(&s, (struct gguf_string){ arch, strlen(arch) });
 	for (uint64_t i = 0; i < g->n_keys; i++)
-		n += is_hparam(g->keys[i].name, arch);
+		n += id_is_hparam(g->keys[i].name, arch);
 	put_u64(&s, n);
 	for (uint64_t i = 0; i < g->n_keys; i++)
-		if (is_hparam(g->keys[g->key_order[i]].name, arch))
+		if (id_is_hparam(g->keys[g->key_order[i]].name, arch))
 			put_key(&s, &g->keys[g->key_order[i]]);
 	put_u64(&s, l->n);
 	for (uint64_t i = 0; i < l->n; i++) {

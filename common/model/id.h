@@ -15,7 +15,9 @@ struct hash id_of(const struct gguf *g, const char *arch, const struct tensor_li
 int id_is_stated(const struct model *m, const struct hash *id);
 int id_check(const struct model *m);
 
-/* Whether a key belongs to the vocabulary id: all of tokenizer.* but the chat templates. */
+/* Whether a key belongs to the model id: all of ARCH.*. Or to the vocabulary id: all of tokenizer.* but the chat
+ * templates. */
+bool id_is_hparam(struct gguf_string name, const char *arch);
 bool id_is_vocab_key(struct gguf_string name);
 bool id_has_prefix(struct gguf_string name, const char *prefix);
 

@@ -31,7 +31,7 @@ quantize_to_f32(float *to, uint32_t type, const void *from, size_t n)
 	convert_to_f32(to, (enum stream_dtype)type, from, n);
 }
 
-/* Are all of them below the limit, whatever their signs? A NaN is not. Bits of positive floats are in order of their values. */
+/* Are all of them below the limit, whatever their signs? A NaN is not. Bits of positive floats are in order of values. */
 static bool
 below(const float *x, size_t n, float limit)
 {

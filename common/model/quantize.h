@@ -1,10 +1,11 @@
 /*
- * quantize.h: weights from one element type to another, by way of f32. Of a row, or of any part of one that holds whole blocks.
+ * quantize.h: weights from one element type to another, by way of f32: a row, or whole blocks of one.
  *
  * Types are the plain ones that mai computes (model/types.h): f32, f16, bf16 and q8_0, for which n is a multiple of 32.
  * The 16-bit types round to nearest, ties to even, without flushing of denormals. q8_0 has the bits of ggml's
  * quantize_row_q8_0_ref, so that a tensor is the one that llama-quantize makes: d = amax/127, kept as f16, and each quant is
- * x times 1/d, where d is the f32, rounded to nearest, halves away from zero. (Rows of a stream round otherwise: stream/convert.h.)
+ * x times 1/d, where d is the f32, rounded to nearest, halves away from zero. (Rows of a stream round otherwise:
+ * stream/convert.h.)
  */
 #ifndef MAI_MODEL_QUANTIZE_H
 #define MAI_MODEL_QUANTIZE_H

@@ -3,7 +3,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "base/err.h"
 #include "base/msg.h"
 #include "model/plain.h"
 #include "model/quantize.h"
@@ -107,9 +106,8 @@ converts(void *arg, const struct place *p, uint32_t *type)
 	uint32_t from = *type;
 
 	*type = wanted_type(arg, p->t);
-	if (*type != from && !tile_supports(from))
-		return err_set(ERR_DATA, "%s: tensor %.*s is of type %s, which can't be converted", p->g->path,
-		    (int)p->t->name.len, p->t->name.data, type_info(from)->name);
+	if (*type != from)
+		return rewrite_need_type(p) < 0 ? -1 : 1;
 	return tile_supports(from);
 }
 

@@ -12,6 +12,7 @@
 #include "model/plain.h"
 #include "model/quantize.h"
 #include "model/shard.h"
+#include "model/tile.h"
 #include "model/types.h"
 
 struct rewriting {
@@ -44,6 +45,15 @@ put(const struct fill *f, const void *data, size_t n)
 }
 
 /* ---- values ---- */
+
+int
+rewrite_need_type(const struct place *p)
+{
+	if (tile_supports(plain_type(p->t)))
+		return 0;
+	return err_set(ERR_DATA, "%s: tensor %.*s is of type %s, which can't be converted", p->g->path, (int)p->t->name.len,
+	    p->t->name.data, type_info(p->t->type)->name);
+}
 
 int
 rewrite_need_finite(const struct place *p, uint64_t at, const float *x, size_t n)

@@ -24,13 +24,16 @@ struct rewrite {
 	/* Asked once for each tensor, before anything is written. 0: its bytes are copied. 1: its values go through f32, in
 	 * which each has to be finite, and are written in *type, which is the tensor's plain type, or what it is set to. */
 	int (*converts)(void *arg, const struct place *p, uint32_t *type);
-	/* Changes n values of a tensor that is converted, from value `at` on (of row at / ne[0], column at % ne[0]): in order, and
+	/* Changes n values of a tensor that is converted, from value `at` on (of row at / ne[0], column at % ne[0]): in order,
 	 * each once. Without it, a tensor that is converted to the type it has keeps its bytes. */
 	int (*change)(void *arg, const struct place *p, uint64_t at, float *x, size_t n);
 	void *arg;
 };
 
 int rewrite_model(const struct rewrite *r); /* 0 or -1 */
+
+/* Refuses a tensor whose type is none of those that are converted. 0 or -1. */
+int rewrite_need_type(const struct place *p);
 
 /* Refuses values, from value `at` on of the tensor, of which one is not finite. 0 or -1. */
 int rewrite_need_finite(const struct place *p, uint64_t at, const float *x, size_t n);

@@ -8,10 +8,12 @@
 #include <unistd.h>
 
 #include "base/io.h"
-#include "model/adapter.h"
+#include "base/msg.h"
 #include "model/id.h"
 #include "model/info.h"
+#include "model/merge.h"
 #include "model/plain.h"
+#include "model/types.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -107,6 +109,21 @@ walk(const struct model *m)
 	list_free(&l);
 }
 
+/* Whatever is read can be written in another form, or is refused. */
+static void
+write_anew(struct model *m)
+{
+	static const char to[] = "/dev/null";
+	const struct merge_models twice = { .at = (struct model *[]){ m, m }, .weight = (double[]){ 1, 2 }, .n = 2 };
+
+	msg_level(-1); /* rows that are no multiple of 32 are no news */
+	shard_join(m, to);
+	shard_quantize(m, TYPE_F32, to);
+	shard_quantize(m, TYPE_Q8_0, to);
+	merge_mean(&twice, to);
+	msg_level(1);
+}
+
 static void
 look_at_model(const char *path)
 {
@@ -122,6 +139,7 @@ look_at_model(const char *path)
 	if (model_id(m, &id) == 0)
 		hash_to_hex(&id, hex);
 	model_check_llama(m);
+	write_anew(m);
 	split_even(&plan, m, 2);
 	split_list(&plan, m, "0-1,2-3");
 	if (split_size(&plan, m, 1 << 16) == 0 && plan.last[plan.n - 1] != m->hp.n_layers)

@@ -5,8 +5,13 @@
 	                                        rows that are no multiple of 32 became f16
 	weights.py near LARGEST RMS ROWS ROWS   two files of f32 differ by no more
 	weights.py set MODEL TENSOR INDEX VALUE OUT   OUT is MODEL with another value in a tensor of f32
+	weights.py adapter MODEL RANK ALPHA TYPE SEED OUT [WHAT]   OUT is a LoRA adapter of MODEL, in llama.cpp's format, with
+	                                        random weights for the matrices with WHAT (attn_) in their names
+	weights.py merged MODEL OUT ADAPTER:SCALE...   OUT is MODEL with the adapters added, to the bit
+	weights.py mean OUT MODEL:WEIGHT...     OUT is the mean of the models, to the bit
 """
 import os
+import struct
 import sys
 
 import numpy as np
@@ -97,13 +102,90 @@ def set_value(path, tensor, index, value, out):
         f.write(model.data.replace(data, changed.tobytes()))
 
 
+def adapter(path, rank, alpha, kind, seed, out, what="attn_"):
+    rank, kind, draw = int(rank), TYPES[kind], np.random.default_rng(int(seed))
+    model = gguf.File(path)
+    infos, data = b"", b""
+    pairs = [(name, shape) for name, (_, shape, _) in model.tensors.items() if what.encode() in name and len(shape) == 2]
+    for name, (cols, rows) in pairs:
+        for half, shape in (b".lora_a", (cols, rank)), (b".lora_b", (rank, rows)):
+            infos += gguf.text(name + half) + struct.pack("<IQQIQ", 2, *shape, kind, len(data))
+            tensor = bytes_of(kind, draw.normal(0, 0.1, shape[0] * shape[1]).astype("f4"))
+            data += tensor + bytes(-len(tensor) % 32)
+    keys = b"".join(gguf.text(key) + struct.pack("<I", 8) + gguf.text(value) for key, value in (
+        (b"general.type", b"adapter"), (b"adapter.type", b"lora"),
+        (b"general.architecture", model.keys[b"general.architecture"][1])))
+    keys += gguf.text(b"adapter.lora.alpha") + struct.pack("<If", 6, float(alpha))
+    head = b"GGUF" + struct.pack("<IQQ", 3, 2 * len(pairs), 4) + keys + infos
+    with open(out, "wb") as f:
+        f.write(head + bytes(-len(head) % 32) + data)
+
+
+def product(a, b):
+    """B A in double, over the rank in ascending order."""
+    sums = np.zeros((len(b), a.shape[1]))
+    for r in range(len(a)):
+        sums += b[:, r, None] * a[r]
+    return sums
+
+
+def with_number(name):
+    path, _, number = name.rpartition(":")
+    return gguf.File(path), float(number)
+
+
+def merged(model, out, *adapters):
+    same_keys(model, out)
+    wanted = dict(model.tensors)
+    changes = {}  # of a tensor: what is added to its values, in order
+    for file, scale in map(with_number, adapters):
+        alpha = np.frombuffer(file.keys[b"adapter.lora.alpha"][0][-4:], "<f4")[0]
+        for name, (kind, (cols, rank), data) in file.tensors.items():
+            if not name.endswith(b".lora_a"):
+                continue
+            base = name[:-len(b".lora_a")]
+            b = file.tensors[base + b".lora_b"]
+            ba = product(values(kind, data).reshape(rank, cols).astype("f8"),
+                         values(b[0], b[2]).reshape(-1, rank).astype("f8"))
+            s = np.float32(scale) * alpha / np.float32(rank) if alpha else np.float32(scale)
+            changes.setdefault(base, []).append(np.float64(s) * ba.ravel())
+    for name, added in changes.items():
+        kind, shape, data = model.tensors[name]
+        x = values(kind, data).astype("f8")
+        for d in added:
+            x = x + d
+        wanted[name] = kind, shape, bytes_of(kind, x.astype("f4"))
+    same_tensors(wanted, out)
+    if not changes:
+        sys.exit("nothing is merged")
+
+
+def mean(out, *models):
+    models = [with_number(m) for m in models]
+    first = models[0][0]
+    same_keys(first, out)
+    wanted = {}
+    for name, (kind, shape, _) in first.tensors.items():
+        x = 0
+        for m, weight in models:
+            x = x + weight * values(*m.tensors[name][::2]).astype("f8")
+        wanted[name] = kind, shape, bytes_of(kind, (x / sum(w for _, w in models)).astype("f4"))
+    same_tensors(wanted, out)
+
+
 def main(what, *args):
     if what == "quantized":
         quantized(TYPES[args[0]], gguf.File(args[1]), gguf.File(args[2]))
     elif what == "near":
         near(float(args[0]), float(args[1]), *args[2:])
-    else:
+    elif what == "set":
         set_value(*args)
+    elif what == "adapter":
+        adapter(*args)
+    elif what == "merged":
+        merged(gguf.File(args[0]), gguf.File(args[1]), *args[2:])
+    elif what == "mean":
+        mean(gguf.File(args[0]), *args[1:])
 
 
 main(*sys.argv[1:])

@@ -88,7 +88,8 @@ block_is(const float *values, const int *wanted, int n, uint16_t scale)
 static void
 by_hand(void)
 {
-	static const float ties[] = { 127, 0.5f, -0.5f, 1.5f, -1.5f, 2.5f, -2.5f, 126.5f, -126.5f, 0x1.fffffep-2f, -0x1.fffffep-2f };
+	static const float ties[] = { 127, 0.5f, -0.5f, 1.5f, -1.5f, 2.5f, -2.5f, 126.5f, -126.5f, 0x1.fffffep-2f,
+		-0x1.fffffep-2f };
 	static const int away[] = { 127, 1, -1, 2, -2, 3, -3, 127, -127, 0, 0 };
 	tap_ok(block_is(ties, away, 11, 0x3c00), "halves go away from zero, and less than a half to it");
 	static const float negative[] = { -254, 127, 1, -1, 0.5f };
