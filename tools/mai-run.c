@@ -22,7 +22,7 @@ static struct {
 	int64_t n_new, threads, context, batch, top_k, seed, repeat_last, bos;
 	uint64_t kv_mem;
 	double temperature, top_p, min_p, repeat_penalty;
-	struct opt_list stops;
+	struct opt_list stops, adapters;
 	bool echo, ignore_eos, score, perplexity, bench, json;
 } o = {
 	.batch = 16, .top_k = 40, .repeat_last = 64, .bos = -1,
@@ -41,6 +41,7 @@ static const struct opt opts[] = {
 	{ 'c', "context", "N", OPT_INT, &o.context, 1, MODEL_MAX_CONTEXT, "positions of a sequence (the model's)" },
 	{ 0, "kv-mem", "SIZE", OPT_SIZE, &o.kv_mem, 0, 0, "memory for all KV caches (no bound)" },
 	{ 'b', "batch", "N", OPT_INT, &o.batch, 1, STREAM_MAX_ROWS, "sequences at once (16)" },
+	{ 0, "lora", "FILE[:SCALE]", OPT_LIST, &o.adapters, 0, 0, "apply an adapter SCALE times (1); again: another" },
 	{ 0, "temp", "T", OPT_FLOAT, &o.temperature, 0, 100, "temperature; 0: always the likeliest token (0.8)" },
 	{ 0, "top-k", "K", OPT_INT, &o.top_k, 0, MODEL_MAX_VOCAB, "choose among the K likeliest; 0: all (40)" },
 	{ 0, "top-p", "P", OPT_FLOAT, &o.top_p, 0, 1, "choose among the fewest that hold P (0.95)" },
@@ -69,6 +70,7 @@ static const struct opt_tool tool = {
 struct run {
 	const char *name; /* the first shard's, for messages */
 	struct model *model;
+	struct adapter_list adapters;
 	struct vocab *vocab;
 	struct engine *engine;
 	struct stage *stage;
@@ -97,8 +99,8 @@ check_options(int operands)
 		return opt_usage(&tool, "--bos goes with --perplexity");
 	if (o.perplexity && o.context > 0 && o.context < 3)
 		return opt_usage(&tool, "a window of --perplexity has at least 3 positions");
-	if (o.via && ((o.context && !o.perplexity) || o.kv_mem))
-		return opt_usage(&tool, "-c and --kv-mem are for the stages of the pipeline to be given");
+	if (o.via && ((o.context && !o.perplexity) || o.kv_mem || o.adapters.n > 0))
+		return opt_usage(&tool, "-c, --kv-mem and --lora are for the stages of the pipeline to be given");
 	if (!o.n && (o.echo || o.ignore_eos || o.stops.n > 0))
 		return opt_usage(&tool, "--echo, --ignore-eos and --stop go with -n");
 	if (o.stops.n > STREAM_MAX_STOPS)
@@ -120,12 +122,17 @@ stage_output(void)
 static int
 load(struct run *r, int n, char **operand)
 {
-	const struct engine_options eo = { o.threads ? (unsigned)o.threads : pool_cores(), (uint32_t)o.context, o.kv_mem };
+	const struct engine_options eo = {
+		.threads = o.threads ? (unsigned)o.threads : pool_cores(), .context = (uint32_t)o.context,
+		.kv_bytes = o.kv_mem, .adapters = &r->adapters,
+	};
 
 	r->name = operand[0];
 	if (!(r->model = model_open((const char *const *)operand, (uint32_t)n)) || model_check_llama(r->model) < 0)
 		return -1;
 	if (r->model->has_head && !(r->vocab = vocab_open(model_vocab_file(r->model))))
+		return -1;
+	if (adapters_open(&r->adapters, o.adapters.item, o.adapters.n, r->model) < 0)
 		return -1;
 	if (!(r->engine = engine_new(r->model, &eo)) ||
 	    !(r->stage = stage_new(r->model, r->engine, r->vocab, stage_output())))
@@ -144,9 +151,11 @@ unload(struct run *r)
 	link_free(r->link);
 	stage_free(r->stage);
 	engine_free(r->engine);
+	adapters_free(&r->adapters);
 	vocab_free(r->vocab);
 	model_free(r->model);
 	free(o.stops.item);
+	free(o.adapters.item);
 }
 
 static struct driver_options

@@ -10,7 +10,7 @@
 static size_t
 padded(size_t n)
 {
-	n = (n + TILE_ROWS - 1) / TILE_ROWS * TILE_ROWS;
+	n = tile_whole(n);
 	return n % 1024 ? n : n + TILE_ROWS;
 }
 
@@ -104,6 +104,7 @@ alloc_scratch(struct engine *e)
 	e->q_ld = padded((size_t)hp->n_heads * hp->head_dim);
 	e->kv_ld = padded((size_t)hp->n_kv_heads * hp->head_dim);
 	e->ffn_ld = padded(hp->ffn);
+	e->low_ld = e->adapters.n ? padded(weights_low_rows(&e->weights)) : 0;
 	if (e->q_ld > widest)
 		widest = e->q_ld;
 
@@ -115,6 +116,7 @@ alloc_scratch(struct engine *e)
 		{ &e->q, n * e->q_ld, sizeof(float) }, { &e->attended, n * e->q_ld, sizeof(float) },
 		{ &e->k, n * e->kv_ld, sizeof(float) }, { &e->v, n * e->kv_ld, sizeof(float) },
 		{ &e->gate, n * e->ffn_ld, sizeof(float) }, { &e->up, n * e->ffn_ld, sizeof(float) },
+		{ &e->low, n * e->low_ld, sizeof(float) },
 		{ &e->cos, n * e->rope.pairs, sizeof(float) }, { &e->sin, n * e->rope.pairs, sizeof(float) },
 		{ &e->act.bf16, n * widest, sizeof(float) }, { &e->act.q8, q8_size((widest + 31) / 32 * 32, n), 1 },
 		{ &e->page_of_row, n, sizeof(size_t) }, { &e->run, n + 1, sizeof(size_t) },
@@ -139,10 +141,12 @@ engine_new(const struct model *m, const struct engine_options *o)
 	if (!e)
 		return NULL;
 	e->model = m;
+	if (o->adapters)
+		e->adapters = *o->adapters;
 	e->context = o->context ? o->context : hp->context;
 	e->attention_scale = 1.0f / __builtin_sqrtf((float)hp->head_dim);
 	if (!(e->kernels = kernels_best()) || !(e->pool = pool_new(o->threads)) ||
-	    weights_load(&e->weights, m, e->pool) < 0 || rope_init(&e->rope, hp, e->weights.rope_factors) < 0 ||
+	    weights_load(&e->weights, m, &e->adapters, e->pool) < 0 || rope_init(&e->rope, hp, e->weights.rope_factors) < 0 ||
 	    !(e->kv = kv_new(layers, hp->n_kv_heads, hp->head_dim, e->context, o->kv_bytes)) || alloc_scratch(e) < 0) {
 		engine_free(e);
 		return NULL;
@@ -155,7 +159,8 @@ engine_free(struct engine *e)
 {
 	if (!e)
 		return;
-	float *scratch[] = { e->normed, e->q, e->k, e->v, e->attended, e->gate, e->up, e->out, e->cos, e->sin };
+	float *scratch[] = { e->normed, e->q, e->k, e->v, e->attended, e->gate, e->up, e->out, e->low, e->cos,
+		e->sin };
 	for (size_t i = 0; i < sizeof scratch / sizeof *scratch; i++)
 		free(scratch[i]);
 	free(e->act.bf16);
@@ -199,6 +204,12 @@ uint32_t
 engine_context(const struct engine *e)
 {
 	return e->context;
+}
+
+const struct adapter_list *
+engine_adapters(const struct engine *e)
+{
+	return &e->adapters;
 }
 
 size_t

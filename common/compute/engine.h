@@ -24,9 +24,10 @@ struct engine_options {
 	unsigned threads;
 	uint32_t context;  /* positions of a sequence; 0: the model's */
 	uint64_t kv_bytes; /* of all sequences; 0: no bound */
+	const struct adapter_list *adapters; /* NULL: none */
 };
 
-/* `m` must outlive the engine. NULL with a reason. */
+/* `m` and the adapters must outlive the engine. NULL with a reason. */
 struct engine *engine_new(const struct model *m, const struct engine_options *o);
 void engine_free(struct engine *e);
 
@@ -36,6 +37,7 @@ struct pool *engine_pool(const struct engine *e);
 const struct kernels *engine_arithmetic(const struct engine *e);
 uint64_t engine_weight_bytes(const struct engine *e);
 uint32_t engine_context(const struct engine *e);
+const struct adapter_list *engine_adapters(const struct engine *e); /* empty: none */
 
 /* Elements between rows: dim, padded. */
 size_t engine_stride(const struct engine *e);

@@ -7,6 +7,7 @@
 
 struct engine {
 	const struct model *model;
+	struct adapter_list adapters; /* the caller's */
 	const struct kernels *kernels;
 	struct pool *pool;
 	struct kv *kv;
@@ -16,8 +17,9 @@ struct engine {
 	float attention_scale;
 
 	/* Scratch for one batch, with padded rows. */
-	size_t x_ld, q_ld, kv_ld, ffn_ld;
+	size_t x_ld, q_ld, kv_ld, ffn_ld, low_ld;
 	float *normed, *q, *k, *v, *attended, *gate, *up, *out;
+	float *low;               /* what the A of adapters give; none without adapters */
 	float *cos, *sin;
 	struct activations act;   /* of the matrices that come next */
 	const float **page_keys, **page_values;
@@ -33,6 +35,9 @@ struct engine {
 struct products {
 	struct engine *e;
 	struct matmul m[3];
+	const struct low_rank *adapters[3]; /* of each, or NULL */
+	size_t low_at[3];    /* where theirs begins in a row of e->low */
+	size_t low_width;    /* of all */
 	size_t n;
 	size_t chunk;        /* tiles an item */
 	size_t items[3];     /* items of each */

@@ -2,11 +2,101 @@
 #include "model/tile.h"
 #include "model/types.h"
 
+enum {
+	MOST_TILES = 16,  /* an item */
+	LOW_TILES = 2,    /* an item of the A of adapters, which have few, */
+	LOW_TOKENS = 64,  /* and tokens, of which there may be many */
+	ADD_TOKENS = 16,  /* at once for B: what is added stays in the first-level cache */
+};
+
 static size_t
 tiles(const struct matmul *m)
 {
-	return (m->rows + TILE_ROWS - 1) / TILE_ROWS;
+	return tile_whole(m->rows) / TILE_ROWS;
 }
+
+/* Which product an item belongs to; *item becomes that within it. */
+static size_t
+product_of(const struct products *p, size_t *item)
+{
+	size_t i = 0;
+
+	while (*item >= p->items[i])
+		*item -= p->items[i++];
+	return i;
+}
+
+/* ---- adapters ---- */
+
+static size_t
+low_groups(const struct matmul *m)
+{
+	return (m->tokens + LOW_TOKENS - 1) / LOW_TOKENS;
+}
+
+static void
+low_item(void *arg, size_t item)
+{
+	const struct products *p = arg;
+	size_t groups = low_groups(&p->m[0]), t = item % groups * LOW_TOKENS;
+
+	item /= groups;
+	struct matmul m = p->m[product_of(p, &item)];
+	struct activations x = { .ld = m.x->ld, .f32 = m.x->f32 + t * m.x->ld };
+	size_t first = item * LOW_TILES, last = first + LOW_TILES < tiles(&m) ? first + LOW_TILES : tiles(&m);
+	m.x = &x;
+	m.y += t * m.ldy;
+	m.tokens = m.tokens - t < LOW_TOKENS ? m.tokens - t : LOW_TOKENS;
+	p->e->kernels->matmul(&m, first, last);
+}
+
+/* A x of all adapters, into e->low. */
+static void
+run_low(const struct products *p)
+{
+	struct products low = { .e = p->e };
+	size_t items = 0;
+
+	for (size_t i = 0; i < p->n; i++) {
+		if (!p->adapters[i])
+			continue;
+		const struct weight *a = &p->adapters[i]->a;
+		products_add(&low, a, p->e->low + p->low_at[i], p->e->low_ld, p->m[i].tokens);
+		low.items[low.n - 1] = (tiles(&low.m[low.n - 1]) + LOW_TILES - 1) / LOW_TILES;
+		items += low.items[low.n - 1];
+	}
+	pool_run(p->e->pool, items * low_groups(&p->m[0]), low_item, &low);
+}
+
+/* The i-th product gets what its adapters add, one after the other. */
+static void
+add_adapters(const struct products *p, size_t i, size_t first, size_t last)
+{
+	float added[ADD_TOKENS][MOST_TILES * TILE_ROWS] __attribute__((aligned(64)));
+	const struct engine *e = p->e;
+	const struct matmul *m = &p->m[i];
+	const struct low_rank *low = p->adapters[i];
+	size_t rows = (last - first) * TILE_ROWS, low_at = p->low_at[i];
+
+	for (size_t k = 0; k < low->n; k++) {
+		const struct weight *b = &low->b[k];
+		for (size_t t = 0; t < m->tokens; t += ADD_TOKENS) {
+			struct activations x = { .ld = e->low_ld, .f32 = e->low + t * e->low_ld + low_at };
+			struct matmul part = {
+				.type = b->type, .w = (const float *)b->data + first * TILE_ROWS * b->cols,
+				.rows = rows, .cols = b->cols, .x = &x,
+				.tokens = m->tokens - t < ADD_TOKENS ? m->tokens - t : ADD_TOKENS,
+				.y = added[0], .ldy = MOST_TILES * TILE_ROWS,
+			};
+			e->kernels->matmul(&part, 0, last - first);
+			for (size_t s = 0; s < part.tokens; s++)
+				e->kernels->add(m->y + (t + s) * m->ldy + first * TILE_ROWS, added[s], rows);
+		}
+		low_at += tile_whole(b->cols);
+	}
+}
+
+/* ---- products ---- */
 
 static void
 finish_rows(const struct products *p, const struct matmul *m, size_t first, size_t last)
@@ -24,27 +114,33 @@ finish_rows(const struct products *p, const struct matmul *m, size_t first, size
 }
 
 static void
+run_tiles(const struct products *p, size_t i, size_t first, size_t last)
+{
+	p->e->kernels->matmul(&p->m[i], first, last);
+	if (p->adapters[i])
+		add_adapters(p, i, first, last);
+}
+
+static void
 product_item(void *arg, size_t item)
 {
 	const struct products *p = arg;
-	const struct kernels *k = p->e->kernels;
-	size_t i = 0;
+	size_t i = product_of(p, &item), first = item * p->chunk, last = first + p->chunk, all = tiles(&p->m[i]);
 
-	while (item >= p->items[i])
-		item -= p->items[i++];
-	const struct matmul *m = &p->m[i];
-	size_t first = item * p->chunk, last = first + p->chunk, all = tiles(m);
 	if (last > all)
 		last = all;
-	k->matmul(m, first, last);
+	run_tiles(p, i, first, last);
 	if (p->gated)
-		k->matmul(&p->m[1], first, last);
-	finish_rows(p, m, first, last);
+		run_tiles(p, 1, first, last);
+	finish_rows(p, &p->m[i], first, last);
 }
 
 void
 products_add(struct products *p, const struct weight *w, float *y, size_t ldy, size_t tokens)
 {
+	p->adapters[p->n] = w->adapters;
+	p->low_at[p->n] = p->low_width;
+	p->low_width += w->adapters ? w->adapters->a.rows : 0;
 	p->m[p->n++] = (struct matmul){
 		.type = w->type, .w = w->data, .rows = w->rows, .cols = w->cols,
 		.x = &p->e->act, .tokens = tokens, .y = y, .ldy = ldy,
@@ -54,9 +150,11 @@ products_add(struct products *p, const struct weight *w, float *y, size_t ldy, s
 void
 products_run(struct products *p)
 {
-	size_t all = 0, items = 0, shares = 4 * pool_threads(p->e->pool), most = p->m[0].tokens == 1 ? 4 : 16;
+	size_t all = 0, items = 0, shares = 4 * pool_threads(p->e->pool), most = p->m[0].tokens == 1 ? 4 : MOST_TILES;
 	size_t jobs = p->gated ? 1 : p->n;
 
+	if (p->low_width > 0)
+		run_low(p);
 	for (size_t i = 0; i < jobs; i++)
 		all += tiles(&p->m[i]);
 	/*

@@ -43,8 +43,81 @@ interleave(struct weight *w, const void *plain, struct pool *pool)
 	return 0;
 }
 
+/* ---- adapters ---- */
+
+/* The rows of a tensor as f32, times `scale`. */
+static void
+scaled_rows(float *to, const struct gguf_tensor *t, float scale)
+{
+	for (uint64_t r = 0; r < t->ne[1]; r++, to += t->ne[0]) {
+		tile_row(to, t->data, t->type, t->ne[1], t->ne[0], r);
+		for (uint64_t k = 0; k < t->ne[0]; k++)
+			to[k] *= scale;
+	}
+}
+
 static int
-load_matrix(struct weight *w, const struct model *m, const char *name, struct pool *pool)
+load_b(struct weight *b, const struct adapter_pair *p, struct pool *pool)
+{
+	float *plain = mem_alloc(p->b->ne[1] * p->b->ne[0], sizeof *plain);
+	int rc = -1;
+
+	*b = (struct weight){ .type = TYPE_F32, .rows = p->b->ne[1], .cols = p->b->ne[0] };
+	if (plain) {
+		scaled_rows(plain, p->b, p->scale);
+		rc = interleave(b, plain, pool);
+	}
+	free(plain);
+	return rc;
+}
+
+/* Into `low`, which has room for all of the list. */
+static int
+load_pairs(struct low_rank *low, const struct adapter_list *l, const char *name, struct pool *pool)
+{
+	float *plain = mem_alloc(low->a.rows * low->a.cols, sizeof *plain);
+	size_t at = 0;
+	int rc = -1;
+
+	if (!plain)
+		return -1;
+	for (size_t i = 0; i < l->n; i++) {
+		const struct adapter_pair *p = adapter_find(l->at[i], name);
+		if (!p)
+			continue;
+		scaled_rows(plain + at * low->a.cols, p->a, 1);
+		at += tile_whole(p->rank);
+		if (load_b(&low->b[low->n++], p, pool) < 0)
+			goto out;
+	}
+	rc = interleave(&low->a, plain, pool);
+out:
+	free(plain);
+	return rc;
+}
+
+static int
+load_adapters(struct weight *w, const struct adapter_list *l, const char *name, struct pool *pool)
+{
+	size_t rows = 0;
+
+	for (size_t i = 0; i < l->n; i++) {
+		const struct adapter_pair *p = adapter_find(l->at[i], name);
+		rows += p ? tile_whole(p->rank) : 0;
+	}
+	if (rows == 0)
+		return 0;
+	if (!(w->adapters = mem_alloc(1, sizeof *w->adapters)) ||
+	    !(w->adapters->b = mem_alloc(l->n, sizeof *w->adapters->b)))
+		return -1;
+	w->adapters->a = (struct weight){ .type = TYPE_F32, .rows = rows, .cols = w->cols };
+	return load_pairs(w->adapters, l, name, pool);
+}
+
+/* ---- matrices and vectors of a model ---- */
+
+static int
+load_own(struct weight *w, const struct model *m, const char *name, struct pool *pool)
 {
 	const struct gguf_tensor *t = model_tensor(m, name);
 
@@ -64,6 +137,12 @@ load_matrix(struct weight *w, const struct model *m, const char *name, struct po
 }
 
 static int
+load_matrix(struct weight *w, const struct model *m, const struct adapter_list *l, const char *name, struct pool *pool)
+{
+	return load_own(w, m, name, pool) < 0 ? -1 : load_adapters(w, l, name, pool);
+}
+
+static int
 load_vector(const float **v, const struct model *m, const char *name, uint64_t n)
 {
 	const struct gguf_tensor *t = model_tensor(m, name);
@@ -75,7 +154,7 @@ load_vector(const float **v, const struct model *m, const char *name, uint64_t n
 }
 
 static int
-load_layer(struct layer *l, const struct model *m, uint32_t number, struct pool *pool)
+load_layer(struct layer *l, const struct model *m, const struct adapter_list *adapters, uint32_t number, struct pool *pool)
 {
 	const struct {
 		const char *name;
@@ -88,7 +167,7 @@ load_layer(struct layer *l, const struct model *m, uint32_t number, struct pool 
 
 	for (size_t i = 0; i < sizeof matrix / sizeof *matrix; i++) {
 		snprintf(name, sizeof name, "blk.%u.%s.weight", number, matrix[i].name);
-		if (load_matrix(matrix[i].w, m, name, pool) < 0)
+		if (load_matrix(matrix[i].w, m, adapters, name, pool) < 0)
 			return -1;
 	}
 	snprintf(name, sizeof name, "blk.%u.attn_norm.weight", number);
@@ -99,17 +178,17 @@ load_layer(struct layer *l, const struct model *m, uint32_t number, struct pool 
 }
 
 static int
-load_head(struct weights *w, const struct model *m, struct pool *pool)
+load_head(struct weights *w, const struct model *m, const struct adapter_list *adapters, struct pool *pool)
 {
 	const char *head = model_tensor(m, "output.weight") ? "output.weight" : "token_embd.weight"; /* tied */
 
 	if (load_vector(&w->output_norm, m, "output_norm.weight", m->hp.dim) < 0)
 		return -1;
-	return load_matrix(&w->head, m, head, pool);
+	return load_matrix(&w->head, m, adapters, head, pool);
 }
 
 int
-weights_load(struct weights *w, const struct model *m, struct pool *pool)
+weights_load(struct weights *w, const struct model *m, const struct adapter_list *adapters, struct pool *pool)
 {
 	*w = (struct weights){ .n_layers = m->layer_last - m->layer_first };
 	w->layer = mem_alloc(w->n_layers, sizeof *w->layer);
@@ -123,9 +202,9 @@ weights_load(struct weights *w, const struct model *m, struct pool *pool)
 	    load_vector(&w->rope_factors, m, "rope_freqs.weight", m->hp.rope_dim / 2) < 0)
 		goto fail;
 	for (uint32_t i = 0; i < w->n_layers; i++)
-		if (load_layer(&w->layer[i], m, m->layer_first + i, pool) < 0)
+		if (load_layer(&w->layer[i], m, adapters, m->layer_first + i, pool) < 0)
 			goto fail;
-	if (m->has_head && load_head(w, m, pool) < 0)
+	if (m->has_head && load_head(w, m, adapters, pool) < 0)
 		goto fail;
 	return 0;
 fail:
@@ -133,26 +212,53 @@ fail:
 	return -1;
 }
 
+static void
+free_matrix(struct weight *w)
+{
+	free(w->owned);
+	if (!w->adapters)
+		return;
+	for (size_t i = 0; i < w->adapters->n; i++)
+		free(w->adapters->b[i].owned);
+	free(w->adapters->a.owned);
+	free(w->adapters->b);
+	free(w->adapters);
+}
+
 void
 weights_free(struct weights *w)
 {
 	for (uint32_t i = 0; w->layer && i < w->n_layers; i++) {
 		struct layer *l = &w->layer[i];
-		void *owned[] = { l->q.owned, l->k.owned, l->v.owned, l->o.owned, l->gate.owned, l->up.owned, l->down.owned };
-		for (size_t k = 0; k < sizeof owned / sizeof *owned; k++)
-			free(owned[k]);
+		struct weight *all[] = { &l->q, &l->k, &l->v, &l->o, &l->gate, &l->up, &l->down };
+		for (size_t k = 0; k < sizeof all / sizeof *all; k++)
+			free_matrix(all[k]);
 	}
 	free(w->layer);
-	free(w->head.owned);
+	free_matrix(&w->head);
 	*w = (struct weights){ 0 };
+}
+
+/* ---- sizes ---- */
+
+static uint64_t
+own_bytes(const struct weight *w)
+{
+	uint64_t n = 0;
+
+	return w->data && tile_size(w->type, w->rows, w->cols, &n) ? n : 0;
 }
 
 static uint64_t
 matrix_bytes(const struct weight *w)
 {
-	uint64_t n = 0;
+	uint64_t n = own_bytes(w);
 
-	return w->data && tile_size(w->type, w->rows, w->cols, &n) ? n : 0;
+	if (!w->adapters)
+		return n;
+	for (size_t i = 0; i < w->adapters->n; i++)
+		n += own_bytes(&w->adapters->b[i]);
+	return n + own_bytes(&w->adapters->a);
 }
 
 uint64_t
@@ -166,4 +272,27 @@ weights_bytes(const struct weights *w)
 		    matrix_bytes(&l->gate) + matrix_bytes(&l->up) + matrix_bytes(&l->down);
 	}
 	return n;
+}
+
+static size_t
+low_rows(const struct weight *w)
+{
+	return w->adapters ? w->adapters->a.rows : 0;
+}
+
+size_t
+weights_low_rows(const struct weights *w)
+{
+	size_t most = low_rows(&w->head);
+
+	for (uint32_t i = 0; i < w->n_layers; i++) {
+		const struct layer *l = &w->layer[i];
+		size_t rows[] = {
+			low_rows(&l->q) + low_rows(&l->k) + low_rows(&l->v), low_rows(&l->o),
+			low_rows(&l->gate) + low_rows(&l->up), low_rows(&l->down),
+		};
+		for (size_t k = 0; k < sizeof rows / sizeof *rows; k++)
+			most = rows[k] > most ? rows[k] : most;
+	}
+	return most;
 }

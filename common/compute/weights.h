@@ -11,13 +11,21 @@
 #include <stdint.h>
 
 #include "compute/pool.h"
-#include "model/model.h"
+#include "model/adapter.h"
 
 struct weight {
-	uint32_t type;     /* plain type */
-	size_t rows, cols; /* outputs, inputs */
-	const void *data;  /* tiled (model/tile.h) */
-	void *owned;       /* data, where it is not mapped */
+	uint32_t type;             /* plain type */
+	size_t rows, cols;         /* outputs, inputs */
+	const void *data;          /* tiled (model/tile.h) */
+	void *owned;               /* data, where it is not mapped */
+	struct low_rank *adapters; /* what they add to it; NULL: nothing */
+};
+
+/* Adapters of one matrix, in order: y = W x, then y += B (A x) for each. All are f32. */
+struct low_rank {
+	struct weight a;  /* the A of all, one below the other, each with rows of zeros up to whole tiles */
+	size_t n;
+	struct weight *b; /* [n]: the B of each, times its scale */
 };
 
 struct layer {
@@ -34,11 +42,14 @@ struct weights {
 	struct layer *layer;
 };
 
-/* The tensors point into `m`, which must outlive them. 0, or -1 with a reason. */
-int weights_load(struct weights *w, const struct model *m, struct pool *pool);
+/* The tensors point into `m`, which must outlive them; of the adapters nothing is kept. 0, or -1 with a reason. */
+int weights_load(struct weights *w, const struct model *m, const struct adapter_list *adapters, struct pool *pool);
 void weights_free(struct weights *w);
 
 /* Bytes that one token reads of the layers and the head, for figures of bandwidth. */
 uint64_t weights_bytes(const struct weights *w);
+
+/* The most rows that `a` has for matrices of the same inputs, all together; 0 where there are no adapters. */
+size_t weights_low_rows(const struct weights *w);
 
 #endif

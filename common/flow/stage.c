@@ -11,7 +11,21 @@
 /* ---- identities ---- */
 
 /* The compute profile: what besides the model decides the bits of a hidden state. */
-static const char profile[] = "mai-arithmetic-1 kv=f32";
+static int
+make_profile(struct stage *s)
+{
+	const struct adapter_list *l = engine_adapters(s->engine);
+	char hex[HASH_HEX] = "";
+	struct hash id;
+
+	if (l->n > 0) {
+		if (adapters_id(l, &id) < 0)
+			return -1;
+		hash_to_hex(&id, hex);
+	}
+	snprintf(s->profile, sizeof s->profile, "mai-arithmetic-1 kv=f32%s%s", *hex ? " lora=" : "", hex);
+	return 0;
+}
 
 static int
 make_header(struct stage *s)
@@ -33,12 +47,12 @@ make_header(struct stage *s)
 	if (m->has_head && m->has_embedding)
 		return 0;
 	s->model_id = m->stated_model_id;
-	if (hash_is_none(&s->model_id) && model_id(m, &s->model_id) < 0)
+	if ((hash_is_none(&s->model_id) && model_id(m, &s->model_id) < 0) || make_profile(s) < 0)
 		return -1;
 	if (!hidden)
 		return 0;
 	h->model_id = s->model_id;
-	snprintf(h->profile, sizeof h->profile, "%s", profile);
+	memcpy(h->profile, s->profile, sizeof h->profile);
 	return 0;
 }
 
@@ -74,9 +88,9 @@ accepts_hidden(const struct stage *s, const struct stream_header *in, const char
 		return err_set(ERR_DATA, "%s was made by another model than this shard's", name);
 	if (in->width != m->hp.dim)
 		return err_set(ERR_DATA, "%s has rows of %u elements, this model of %u", name, in->width, m->hp.dim);
-	if (strncmp(in->profile, profile, sizeof in->profile) != 0)
+	if (strncmp(in->profile, s->profile, sizeof in->profile) != 0)
 		return err_set(ERR_DATA, "%s was computed as \"%.*s\", this stage computes \"%s\"", name,
-		    (int)sizeof in->profile, in->profile, profile);
+		    (int)sizeof in->profile, in->profile, s->profile);
 	return 0;
 }
 

@@ -32,6 +32,7 @@ struct stage {
 	enum stage_output output;
 	struct stream_header header;
 	struct hash model_id; /* of hidden states that come or go; none for a whole model */
+	char profile[STREAM_PROFILE_SIZE]; /* the same */
 	enum stream_dtype in_dtype; /* of the hidden states that come in */
 	struct sampler *sampler;
 	struct seqmap seqs;

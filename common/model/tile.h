@@ -21,6 +21,13 @@
 
 enum { TILE_ROWS = 16 };
 
+/* Rows with those that fill up the last tile. */
+static inline size_t
+tile_whole(size_t rows)
+{
+	return (rows + TILE_ROWS - 1) / TILE_ROWS * TILE_ROWS;
+}
+
 /* True for a plain type that has an interleaved form: f32, f16, bf16, q8_0. */
 bool tile_supports(uint32_t plain_type);
 
