@@ -35,6 +35,20 @@ replaced() {
 	mai-tokenize -m "$M" "Once upon a time" | mai-run -n 20 --temp 0 out.gguf >/dev/null
 }
 
+@test "a merged model computes what mai-run computes with the adapters" {
+	need_shared models/stories260K.gguf
+	need_numpy
+	adapter a.gguf 4 8 f32 1
+	adapter b.gguf 8 0 f16 2 ffn
+	mai-tokenize -m "$M" "Once upon a time there was" >prompt.mai
+	mai-run --lora a.gguf:0.5 --lora b.gguf:-0.2 "$M" <prompt.mai | stream rows >want
+	mai-shard merge --lora a.gguf:0.5 --lora b.gguf:-0.2 -o out.gguf "$M"
+	mai-run out.gguf <prompt.mai | stream rows >got
+	"$peers/weights.py" near 1e-4 1e-4 want got
+	mai-run "$M" <prompt.mai | stream rows >without
+	run -1 "$peers/weights.py" near 0.1 0.1 want without
+}
+
 @test "a scale of 0 leaves every byte of the model" {
 	need_shared models/stories260K.gguf
 	need_numpy
