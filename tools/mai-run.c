@@ -224,16 +224,26 @@ print_perplexity(const struct perplexity *p)
 	}
 }
 
+/* Positions of a window of --perplexity. What a pipeline's context is, only its stages know. */
+static uint32_t
+window(const struct run *r)
+{
+	const uint32_t usual = 512;
+
+	if (o.context)
+		return (uint32_t)o.context;
+	return r->engine && engine_context(r->engine) < usual ? engine_context(r->engine) : usual;
+}
+
 static int
 perplexity(struct run *r, const struct driver_options *d, const struct kernels *k, struct outcome *sum)
 {
-	uint32_t window = o.context ? (uint32_t)o.context : 512;
 	uint32_t bos = r->vocab && vocab_adds_bos(r->vocab) ? vocab_bos(r->vocab) : VOCAB_NONE;
 	struct perplexity p;
 
 	if (o.bos >= 0)
 		bos = (uint32_t)o.bos;
-	if (measure_perplexity(r->link, r->source, d, k, window, bos, &p, sum) < 0)
+	if (measure_perplexity(r->link, r->source, d, k, window(r), bos, &p, sum) < 0)
 		return -1;
 	if (o.via && o.bos < 0 && sum->sequences > 1)
 		msg_warn("windows begin with tokens of the text: the driver of a pipeline knows no BOS but by --bos");

@@ -1,6 +1,7 @@
 /* mai-train: vocabularies, models, and adapters, made from text. See mai-train(1). */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -10,17 +11,23 @@
 #include "base/msg.h"
 #include "base/opt.h"
 #include "compute/pool.h"
+#include "model/adapter.h"
 #include "model/model.h"
+#include "model/quantize.h"
+#include "model/types.h"
 #include "text/vocab.h"
 #include "train/bpe.h"
+#include "train/delta.h"
 #include "train/init.h"
-#include "train/net.h"
+#include "train/outer.h"
 #include "train/run.h"
 
 static const struct opt no_opts[] = { { 0 } };
 static const struct opt_tool top = { "mai-train", "vocab --size N -o VOCAB TEXT...\n"
 	"mai-train init -V VOCAB [sizes] -o MODEL\n"
-	"mai-train run -m MODEL -d TOKENS [settings] -o OUT",
+	"mai-train run -m MODEL -d TOKENS... --steps N [settings] -o OUT\n"
+	"mai-train delta [-q TYPE] -o DELTA MODEL TRAINED\n"
+	"mai-train outer -m MODEL [settings] -o OUT DELTA...",
 	"trains language models; each verb has a --help of its own", no_opts };
 
 /* ---- vocab ---- */
@@ -90,9 +97,25 @@ learn(int n, char **path)
 	return rc;
 }
 
+/* What is wrong with a special token, or NULL. One of a single byte would be that byte's token. */
+static const char *
+bad_special(size_t i)
+{
+	const char *text = vocab.special.item[i];
+	size_t n = strlen(text);
+
+	if (n < 2 || n > VOCAB_MAX_SPECIAL)
+		return "a special token has 2 to 1024 bytes";
+	for (size_t k = 0; k < i; k++)
+		if (strcmp(vocab.special.item[k], text) == 0)
+			return "the same token twice";
+	return utf8_valid(text, n) == n ? NULL : "not UTF-8";
+}
+
 static int
 run_vocab(int argc, char **argv)
 {
+	const char *wrong;
 	int first, rc;
 
 	if (mem_grow(&vocab.special.item, &vocab.special.cap, 1, sizeof *vocab.special.item) < 0)
@@ -105,8 +128,8 @@ run_vocab(int argc, char **argv)
 	if (first == argc)
 		return opt_usage(&vocab_tool, "no text is named");
 	for (size_t i = 0; i < vocab.special.n; i++)
-		if (!*vocab.special.item[i] || strlen(vocab.special.item[i]) > VOCAB_MAX_SPECIAL)
-			return opt_usage(&vocab_tool, "a special token has 1 to %d bytes", VOCAB_MAX_SPECIAL);
+		if ((wrong = bad_special(i)))
+			return opt_usage(&vocab_tool, "--special: %s", wrong);
 	if (vocab.special.n + 256 > (size_t)vocab.size)
 		return opt_usage(&vocab_tool, "%zu special tokens and 256 bytes are more than --size", vocab.special.n);
 	io_out_clean_on_signals();
@@ -120,7 +143,7 @@ run_vocab(int argc, char **argv)
 static struct {
 	int64_t dim, layers, heads, kv_heads, ffn, context, seed;
 	double rope_theta;
-	const char *vocab, *out;
+	const char *vocab, *out, *name;
 	bool untied;
 } init = { .dim = 256, .layers = 5, .heads = 8, .context = 512, .rope_theta = 10000 };
 static const struct opt init_opts[] = {
@@ -134,6 +157,7 @@ static const struct opt init_opts[] = {
 	{ 'c', "context", "N", OPT_INT, &init.context, 1, MODEL_MAX_CONTEXT, "positions of a sequence (512)" },
 	{ 0, "rope-theta", "X", OPT_FLOAT, &init.rope_theta, 1, 1e9, "base of the rotary embedding (10000)" },
 	{ 0, "untied", NULL, OPT_FLAG, &init.untied, 0, 0, "an output head that is not the embedding" },
+	{ 0, "name", "TEXT", OPT_STR, &init.name, 0, 0, "what the model is called (general.name)" },
 	{ 0, "seed", "N", OPT_INT, &init.seed, 0, 0x1p53, "seed of the weights (0)" },
 	{ 0 },
 };
@@ -147,7 +171,7 @@ make_model(void)
 		.dim = (uint32_t)init.dim, .layers = (uint32_t)init.layers, .heads = (uint32_t)init.heads,
 		.kv_heads = (uint32_t)(init.kv_heads ? init.kv_heads : init.heads),
 		.ffn = (uint32_t)(init.ffn ? init.ffn : (init.dim * 8 / 3 + 31) / 32 * 32), .context = (uint32_t)init.context,
-		.rope_theta = init.rope_theta, .rms_eps = 1e-5, .untied = init.untied, .seed = (uint64_t)init.seed,
+		.rope_theta = init.rope_theta, .rms_eps = 1e-5, .name = init.name, .untied = init.untied, .seed = (uint64_t)init.seed,
 	};
 	struct gguf *g = gguf_open(init.vocab);
 	int rc = g ? init_model(init.out, g, &o) : -1;
@@ -180,8 +204,8 @@ static struct {
 	double lr, clip, weight_decay, beta1, beta2, checkpoint_every;
 	bool resume;
 } run = {
-	.until = -1, .batch = 16, .accumulate = 1, .warmup = -1, .val_tokens = 1 << 16,
-	.lr = 1e-3, .clip = 1, .weight_decay = 0.1, .beta1 = 0.9, .beta2 = 0.95, .checkpoint_every = 180,
+	.until = -1, .batch = 16, .accumulate = 1, .warmup = -1, .val_every = -1, .val_tokens = -1,
+	.lr = 1e-3, .clip = 1, .weight_decay = 0.1, .beta1 = 0.9, .beta2 = 0.95, .checkpoint_every = -1,
 };
 static const struct opt run_opts[] = {
 	{ 'm', "model", "MODEL", OPT_STR, &run.model, 0, 0, "GGUF file to begin with" },
@@ -223,17 +247,45 @@ parse_lora(const char *text, uint32_t *rank, double *alpha)
 	char *end;
 	unsigned long v = strtoul(text, &end, 10);
 
-	if (end == text || *text == '-' || v < 1 || v > LORA_MAX_RANK)
+	if (end == text || *text == '-' || v < 1 || v > ADAPTER_MAX_RANK)
 		return false;
 	*rank = (uint32_t)v;
 	*alpha = (double)v;
 	if (*end == ':') {
 		text = end + 1;
 		*alpha = strtod(text, &end);
-		if (end == text || !(*alpha > 0 && *alpha < 1e6))
+		if (end == text || !(*alpha >= 1e-6 && *alpha <= 1e6))
 			return false;
 	}
 	return *end == '\0';
+}
+
+static bool
+is_same(const char *a, const char *b)
+{
+	struct stat x, y;
+
+	if (!a || !b)
+		return false;
+	return strcmp(a, b) == 0 || (stat(a, &x) == 0 && stat(b, &y) == 0 && S_ISREG(x.st_mode) && x.st_dev == y.st_dev &&
+	    x.st_ino == y.st_ino);
+}
+
+/* Is one of the files that are written another of those, or one that is read? The result may replace the model. */
+static bool
+names_twice(void)
+{
+	const char *written[] = { run.checkpoint, run.log, run.out };
+	bool twice = is_same(run.out, run.checkpoint) || is_same(run.out, run.log) || is_same(run.checkpoint, run.log) ||
+	    is_same(run.model, run.checkpoint) || is_same(run.model, run.log);
+
+	for (size_t i = 0; i < sizeof written / sizeof *written; i++) {
+		for (size_t k = 0; k < run.data.n; k++)
+			twice |= is_same(written[i], run.data.item[k]);
+		for (size_t k = 0; k < run.val.n; k++)
+			twice |= is_same(written[i], run.val.item[k]);
+	}
+	return twice;
 }
 
 static int
@@ -245,16 +297,25 @@ check_run(int operands, struct run_options *o)
 		return opt_usage(&run_tool, "a file of tokens is named with -d");
 	if (run.resume && !run.checkpoint)
 		return opt_usage(&run_tool, "--resume goes with --checkpoint");
+	if ((run.val_every >= 0 || run.val_tokens >= 0) && run.val.n == 0)
+		return opt_usage(&run_tool, "--val-every and --val-tokens go with --val");
+	if (run.checkpoint_every >= 0 && !run.checkpoint)
+		return opt_usage(&run_tool, "--checkpoint-every goes with --checkpoint");
+	if (names_twice())
+		return opt_usage(&run_tool, "a file is named twice: --output, --checkpoint and --log write files of their own");
 	if (run.until < 0)
 		run.until = run.steps;
 	if (run.begin > run.until || run.until > run.steps)
 		return opt_usage(&run_tool, "--begin, --until and --steps are in no order");
-	if (run.warmup < 0)
+	if (run.warmup < 0) {
 		run.warmup = run.steps / 10 < 100 ? run.steps / 10 : 100;
+		if (run.decay <= run.steps && run.warmup > run.steps - run.decay)
+			run.warmup = run.steps - run.decay;
+	}
 	if (run.warmup + run.decay > run.steps)
 		return opt_usage(&run_tool, "--warmup and --decay are more than --steps");
 	if (run.lora && !parse_lora(run.lora, &o->lora_rank, &o->lora_alpha))
-		return opt_usage(&run_tool, "'%s' is no RANK[:ALPHA] of 1 to %d", run.lora, LORA_MAX_RANK);
+		return opt_usage(&run_tool, "'%s' is no RANK[:ALPHA] of 1 to %d and 0.000001 to 1000000", run.lora, ADAPTER_MAX_RANK);
 	return 0;
 }
 
@@ -275,8 +336,9 @@ run_run(int argc, char **argv)
 	o.batch = (uint64_t)(run.batch * run.accumulate), o.context = (uint32_t)run.context, o.seed = (uint64_t)run.seed;
 	o.clip = run.clip, o.decay = run.weight_decay, o.beta1 = run.beta1, o.beta2 = run.beta2, o.epsilon = 1e-8;
 	o.threads = run.threads ? (unsigned)run.threads : pool_cores();
-	o.checkpoint_seconds = run.checkpoint_every;
-	o.val_every = (uint64_t)run.val_every, o.val_tokens = (uint64_t)run.val_tokens;
+	o.checkpoint_seconds = run.checkpoint_every < 0 ? 180 : run.checkpoint_every;
+	o.val_every = run.val_every < 0 ? 0 : (uint64_t)run.val_every;
+	o.val_tokens = run.val_tokens < 0 ? 1 << 16 : (uint64_t)run.val_tokens;
 	io_out_clean_on_signals();
 	status = run_training(&o) < 0 ? msg_fail() : 0;
 	free(run.data.item);
@@ -284,9 +346,91 @@ run_run(int argc, char **argv)
 	return status;
 }
 
+/* ---- delta ---- */
+
+static struct {
+	const char *type, *out, *lost, *lost_out;
+	int64_t tokens;
+} delta = { .type = "bf16" };
+static const struct opt delta_opts[] = {
+	{ 'q', "type", "TYPE", OPT_STR, &delta.type, 0, 0, "of the differences: f32, bf16 or q8_0 (bf16)" },
+	{ 'o', "output", "DELTA", OPT_STR, &delta.out, 0, 0, "file to write; -: stdout" },
+	{ 0, "tokens", "N", OPT_INT, &delta.tokens, 1, 0x1p53, "its weight among others (what TRAINED was trained on)" },
+	{ 0, "feedback", "FILE", OPT_STR, &delta.lost, 0, 0, "add what rounding has lost the last time" },
+	{ 0, "feedback-out", "FILE", OPT_STR, &delta.lost_out, 0, 0, "keep what it loses this time" },
+	{ 0 },
+};
+static const struct opt_tool delta_tool = { "mai-train delta", "[-q TYPE] -o DELTA MODEL TRAINED",
+	"writes what training has changed, small enough to be sent", delta_opts };
+
+static int
+run_delta(int argc, char **argv)
+{
+	struct delta_options o = { 0 };
+	int first = opt_parse(&delta_tool, argc, argv);
+
+	if (first < 0)
+		return opt_exit_status();
+	if (!delta.out)
+		return opt_usage(&delta_tool, "-o DELTA is missing");
+	if (!quantize_type(delta.type, &o.type) || o.type == TYPE_F16)
+		return opt_usage(&delta_tool, "'%s' is none of f32, bf16 and q8_0", delta.type);
+	if (argc - first != 2)
+		return opt_usage(&delta_tool, "two models are named: before and after training");
+	if (is_same(delta.out, delta.lost_out))
+		return opt_usage(&delta_tool, "--output and --feedback-out are one file");
+	o.base = argv[first], o.trained = argv[first + 1], o.out = delta.out;
+	o.tokens = (uint64_t)delta.tokens;
+	o.lost = delta.lost, o.lost_out = delta.lost_out;
+	io_out_clean_on_signals();
+	return delta_write(&o) < 0 ? msg_fail() : 0;
+}
+
+/* ---- outer ---- */
+
+static struct outer_options outer = { .lr = 0.7, .beta = 0.9, .clip = -1 };
+static const struct opt outer_opts[] = {
+	{ 'm', "model", "MODEL", OPT_STR, &outer.model, 0, 0, "the model that the workers began with" },
+	{ 'o', "output", "OUT", OPT_STR, &outer.out, 0, 0, "file to write: the model of the next round" },
+	{ 0, "lr", "X", OPT_FLOAT, &outer.lr, 0, 100, "learning rate (0.7)" },
+	{ 0, "momentum", "X", OPT_FLOAT, &outer.beta, 0, 0.9999, "of Nesterov (0.9)" },
+	{ 0, "state", "FILE", OPT_STR, &outer.momentum, 0, 0, "momentum of the round before" },
+	{ 0, "state-out", "FILE", OPT_STR, &outer.momentum_out, 0, 0, "file to write the momentum to" },
+	{ 0, "median", NULL, OPT_FLAG, &outer.median, 0, 0, "the median of each weight's differences, not their mean" },
+	{ 0, "clip", "X", OPT_FLOAT, &outer.clip, 0, 1e9, "for the mean: largest norm of a delta, in medians of all; 0: any (2)" },
+	{ 0 },
+};
+static const struct opt_tool outer_tool = { "mai-train outer", "-m MODEL [settings] -o OUT DELTA...",
+	"takes what several workers have learnt into the model", outer_opts };
+
+static int
+run_outer(int argc, char **argv)
+{
+	int first = opt_parse(&outer_tool, argc, argv);
+
+	if (first < 0)
+		return opt_exit_status();
+	if (!outer.model || !outer.out)
+		return opt_usage(&outer_tool, "-m MODEL or -o OUT is missing");
+	if (first == argc)
+		return opt_usage(&outer_tool, "no delta is named");
+	if (is_same(outer.out, outer.momentum_out))
+		return opt_usage(&outer_tool, "--output and --state-out are one file");
+	if (outer.median && outer.clip >= 0)
+		return opt_usage(&outer_tool, "--clip is for the mean, not with --median");
+	if (outer.clip < 0)
+		outer.clip = outer.median ? 0 : 2;
+	outer.delta = (const char *const *)(argv + first);
+	outer.n = (size_t)(argc - first);
+	io_out_clean_on_signals();
+	return outer_step(&outer) < 0 ? msg_fail() : 0;
+}
+
 /* ---- the verbs ---- */
 
-static const struct opt_verb verbs[] = { { "vocab", run_vocab }, { "init", run_init }, { "run", run_run }, { 0 } };
+static const struct opt_verb verbs[] = {
+	{ "vocab", run_vocab }, { "init", run_init }, { "run", run_run }, { "delta", run_delta }, { "outer", run_outer }, { 0 },
+};
 
 int
 main(int argc, char **argv)

@@ -186,6 +186,9 @@ opt_usage(const struct opt_tool *t, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
+	for (char *c = text; *c; c++) /* one line, whatever was given */
+		if ((unsigned char)*c < 0x20 || *c == 0x7f)
+			*c = '?';
 	fprintf(stderr, "%s: %s (see '%s --help')\n", msg_tool(), text, t->name);
 	exit_status = ERR_USAGE;
 	return ERR_USAGE;

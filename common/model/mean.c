@@ -279,6 +279,8 @@ merge_mean(const struct merge_models *l, const char *out)
 
 	for (size_t i = 0; i < l->n; i++)
 		s.total += l->weight[i];
+	if (!(s.total > 1e-9 && s.total < 1e9))
+		return err_set(ERR_USAGE, "the weights come to %g, which is none of 1e-9 to 1e9", s.total);
 	if ((s.at = mem_alloc(l->n, sizeof *s.at)) && match_all(&s) == 0)
 		rc = rewrite_model(&w);
 	free(s.sum);

@@ -203,8 +203,8 @@ int stream_fill(struct stream_reader *r);
 int stream_take_header(struct stream_reader *r, struct stream_header *h);
 int stream_take(struct stream_reader *r, struct frame *f);
 
-/* Do the rows of a frame hold until stream_reader_free? They do where they lie in a mapped file, and not where they were
- * read or decompressed. */
+/* Do the rows of a frame hold until stream_reader_free? They do where they lie in a mapped file, and not where they
+ * were read or decompressed. */
 bool stream_keeps(const struct stream_reader *r, const struct frame *f);
 
 /* Bytes of input consumed so far: where the next thing begins. */

@@ -1,6 +1,6 @@
 /*
- * Attention of whole sequences, PASS_QUERIES queries of a head at a time against the keys up to the last of them. Scores are
- * made again on the way back from the two numbers that softmax left of each row.
+ * Attention of whole sequences, PASS_QUERIES queries of a head at a time against the keys up to the last of them.
+ * Scores are made again on the way back from the two numbers that softmax left of each row.
  */
 #include "train/pass_impl.h"
 

@@ -148,19 +148,27 @@ count_word(void *arg, const char *text, size_t n)
 	return add_word(b, text, n, hash);
 }
 
-/* The first special token in a text: where, and its length in *len; NULL: none. */
-static const char *
-find_special(const struct bpe_learner *b, const char *text, size_t n, size_t *len)
+/* Where a special token comes next; `end`: nowhere. */
+struct next {
+	const char *at;
+	size_t n;
+};
+
+/* Of all special tokens the first behind `text`. Each is looked for again only when the text has gone past it. */
+static struct next
+find_special(const struct bpe_learner *b, struct next *next, const char *text, const char *end)
 {
-	const char *first = NULL;
+	struct next first = { end, 0 };
 
 	for (size_t i = 0; i < b->n_special; i++) {
-		size_t size = strlen(b->special[i]);
-		const char *at = memmem(text, n, b->special[i], size);
-		if (at && (!first || at < first)) {
-			first = at;
-			*len = size;
+		if (!next[i].at || next[i].at < text) {
+			next[i].n = strlen(b->special[i]);
+			next[i].at = memmem(text, (size_t)(end - text), b->special[i], next[i].n);
+			if (!next[i].at)
+				next[i].at = end;
 		}
+		if (next[i].at < first.at)
+			first = next[i];
 	}
 	return first;
 }
@@ -168,20 +176,25 @@ find_special(const struct bpe_learner *b, const char *text, size_t n, size_t *le
 int
 bpe_learner_add(struct bpe_learner *b, const char *text, size_t n, const char *name)
 {
-	const char *end = text + n, *next;
-	size_t valid = utf8_valid(text, n), len = 0;
+	const char *end;
+	struct next *next, first;
+	size_t valid;
+	int rc = 0;
 
-	if (valid < n)
+	if (n == 0) /* text may be NULL */
+		return 0;
+	end = text + n;
+	if ((valid = utf8_valid(text, n)) < n)
 		return err_set(ERR_DATA, "%s: offset %zu: not UTF-8", name, valid);
-	for (; text < end; text = next + len) {
-		next = find_special(b, text, (size_t)(end - text), &len);
-		if (!next)
-			next = end, len = 0;
-		if (splitter_run(b->splitter, text, (size_t)(next - text), count_word, b) < 0)
-			return -1;
-		msg_progress("counting words", n - (size_t)(end - next), n, "");
+	if (!(next = mem_alloc(b->n_special, sizeof *next)))
+		return -1;
+	for (; text < end && rc == 0; text = first.at + first.n) {
+		first = find_special(b, next, text, end);
+		rc = splitter_run(b->splitter, text, (size_t)(first.at - text), count_word, b);
+		msg_progress("counting words", n - (size_t)(end - first.at), n, "");
 	}
-	return 0;
+	free(next);
+	return rc;
 }
 
 /* ---- counting pairs ---- */
@@ -211,10 +224,11 @@ static int
 add_pair(struct bpe_learner *b, uint32_t w, uint32_t left, uint32_t right, bool fresh)
 {
 	uint32_t i = pair_of(b, left, right);
-	struct pair *p = &b->pair[i];
+	struct pair *p;
 
 	if (i == UINT32_MAX)
 		return -1;
+	p = &b->pair[i];
 	p->count += b->word[w].count;
 	if (!fresh || (p->n > 0 && p->word[p->n - 1] == w))
 		return 0;
@@ -275,7 +289,7 @@ merge_in_word(struct bpe_learner *b, uint32_t w, struct merge m, uint32_t made)
 	return 0;
 }
 
-/* The commonest pair; false when there is none. A count that has fallen since it was pushed is pushed anew. */
+/* The commonest pair: 1; 0 when there is none; -1. A count that has fallen since it was pushed is pushed anew. */
 static int
 pop(struct bpe_learner *b, uint32_t *pair)
 {

@@ -358,16 +358,15 @@ data_copy(const struct data *d, uint64_t at, size_t n, uint32_t *to)
 uint64_t
 data_windows(const struct data *d, uint32_t context)
 {
-	uint64_t n = d->all.tokens > 0 ? (d->all.tokens - 1) / context : 0;
-
-	return n > 1 ? n - 1 : n;
+	return d->all.tokens > 0 ? (d->all.tokens - 1) / context : 0;
 }
 
 void
 data_window(const struct data *d, uint32_t context, uint64_t i, uint64_t seed, uint32_t *to)
 {
 	enum { ORDER, OFFSET }; /* uses of the seed */
-	uint64_t n = data_windows(d, context), epoch = i / n, slack = d->all.tokens - 1 - n * context;
+	uint64_t fit = data_windows(d, context), n = fit > 1 ? fit - 1 : 1, epoch = i / n;
+	uint64_t slack = d->all.tokens - 1 - n * context;
 	uint64_t offset = draw(seed, epoch << 1 | OFFSET, 0) % (slack + 1);
 
 	data_copy(d, offset + draw_order(i % n, n, seed, epoch << 1 | ORDER) * context, context + 1, to);

@@ -39,8 +39,8 @@ draw_normal(float *to, size_t n, double deviation, uint64_t seed, uint64_t what)
 }
 
 /*
- * A Feistel network over an even number of bits that hold n; what falls outside goes round again. Four rounds, each with
- * a function of its own, are a permutation that looks random (Luby and Rackoff, 1988).
+ * A Feistel network over an even number of bits that hold n; what falls outside goes round again. Four rounds, each
+ * with a function of its own, are a permutation that looks random (Luby and Rackoff, 1988).
  */
 uint64_t
 draw_order(uint64_t i, uint64_t n, uint64_t seed, uint64_t what)

@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "model/id.h"
+#include "text/vocab.h"
 #include "train/draw.h"
 #include "train/net.h"
 
@@ -16,6 +17,17 @@ check(const struct init_options *o)
 	if (o->kv_heads > o->heads || o->heads % o->kv_heads != 0)
 		return err_set(ERR_USAGE, "%u heads can't share %u KV heads", o->heads, o->kv_heads);
 	return 0;
+}
+
+/* Is it a vocabulary that text can be tokenized with? */
+static int
+check_vocab(const struct gguf *g)
+{
+	struct vocab *v = vocab_open(g);
+	int rc = v ? 0 : err_wrap("%s", g->path);
+
+	vocab_free(v);
+	return rc;
 }
 
 /* Does a matrix add to the residual stream? */
@@ -54,7 +66,8 @@ put_keys(struct gguf_writer *w, const struct gguf *vocab, const struct init_opti
 		{ "general.file_type", 0 },
 	};
 
-	if (gguf_put_string(w, "general.architecture", "llama") < 0)
+	if (gguf_put_string(w, "general.architecture", "llama") < 0 ||
+	    (o->name && gguf_put_string(w, "general.name", o->name) < 0))
 		return -1;
 	for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
 		if (gguf_put_u32(w, counts[i].key, counts[i].value) < 0)
@@ -91,7 +104,7 @@ init_model(const char *path, const struct gguf *vocab, const struct init_options
 		return -1;
 	if (rc == 0 || tokens->n == 0 || tokens->n > MODEL_MAX_VOCAB)
 		return err_set(ERR_DATA, "%s: has no vocabulary, or one that is too large", vocab->path);
-	if (check(o) < 0)
+	if (check(o) < 0 || check_vocab(vocab) < 0)
 		return -1;
 	const struct hparams hp = {
 		.n_layers = o->layers, .dim = o->dim, .n_heads = o->heads, .n_kv_heads = o->kv_heads,

@@ -1,6 +1,7 @@
 #include "train/log.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -17,11 +18,15 @@ skip_lines(struct log *l, uint64_t steps)
 	ssize_t n;
 
 	while ((n = getline(&line, &cap, l->file)) > 0) {
+		if (end == 0 && strcmp(line, head) != 0)
+			break;
 		if (line[n - 1] != '\n' || (end > 0 && strtoull(line, NULL, 10) > steps))
 			break;
 		end += n;
 	}
 	free(line);
+	if (end == 0)
+		return err_set(ERR_DATA, "%s: not the log of a run", l->path);
 	return fseeko(l->file, end, SEEK_SET) < 0 || ftruncate(fileno(l->file), end) < 0 ? err_sys("%s", l->path) : 0;
 }
 
@@ -36,7 +41,7 @@ log_open(struct log *l, const char *path, uint64_t steps)
 		return skip_lines(l, steps);
 	if (!(l->file = fopen(path, "we")))
 		return err_sys("%s", path);
-	return fputs(head, l->file) == EOF ? err_sys("%s", path) : 0;
+	return fputs(head, l->file) == EOF || fflush(l->file) != 0 ? err_sys("%s", path) : 0;
 }
 
 int

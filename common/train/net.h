@@ -9,8 +9,6 @@
 #include "model/model.h"
 #include "train/params.h"
 
-enum { LORA_MAX_RANK = 1 << 12 };
-
 struct net_layer { /* first elements in weights.value */
 	size_t attn_norm, qkv, out, ffn_norm, gate_up, down;
 };
@@ -25,7 +23,8 @@ struct net {
 /* The layout of a model; `tied`: without output.weight. Hyper-parameters are sound (model_check_llama). 0 or -1. */
 int net_layout(struct net *n, const struct hparams *hp, bool tied);
 
-/* A whole model, widened to f32. Refuses rope factors a position beyond those of hparams, and what can't be computed. 0 or -1. */
+/* A whole model, widened to f32. Refuses rope factors a position beyond those of hparams, and what can't be computed.
+ * 0 or -1. */
 int net_load(struct net *n, const struct model *m);
 void net_free(struct net *n);
 

@@ -31,6 +31,23 @@ params_add(struct params *p, const char *name, size_t rows, size_t cols, bool al
 	return 0;
 }
 
+int
+params_layout(struct params *p, const struct gguf *g)
+{
+	char name[GGUF_MAX_NAME];
+	size_t at;
+
+	for (uint64_t i = 0; i < g->n_tensors; i++) {
+		const struct gguf_tensor *t = &g->tensors[i];
+		snprintf(name, sizeof name, "%.*s", (int)t->name.len, t->name.data);
+		if (t->n_dims > 2 || t->name.len >= sizeof name)
+			return err_set(ERR_DATA, "%s: tensor %s has %u dimensions", g->path, name, t->n_dims);
+		if (params_add(p, name, t->n_dims == 2 ? t->ne[1] : 0, t->ne[0], true, &at) < 0)
+			return -1;
+	}
+	return p->n_tensors > 0 ? 0 : err_set(ERR_DATA, "%s: has no tensors", g->path);
+}
+
 float *
 params_zeros(const struct params *p)
 {
@@ -65,6 +82,16 @@ name_of(char to[GGUF_MAX_NAME], const struct param *t, const char *suffix)
 	return 0;
 }
 
+/* `file`: what the reason begins with. */
+static int
+check_finite(const float *x, size_t n, const char *file, const char *name)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!isfinite(x[i]))
+			return err_set(ERR_DATA, "%s%stensor %s: element %zu is not finite", file, *file ? ": " : "", name, i);
+	return 0;
+}
+
 int
 params_put(struct gguf_writer *w, const struct params *p, const char *suffix, const float *value)
 {
@@ -72,7 +99,7 @@ params_put(struct gguf_writer *w, const struct params *p, const char *suffix, co
 
 	for (size_t i = 0; i < p->n_tensors; i++) {
 		const struct param *t = &p->tensor[i];
-		if (name_of(name, t, suffix) < 0 || gguf_put_tensor(w, name, TYPE_F32, t->rows ? 2 : 1,
+		if (name_of(name, t, suffix) < 0 || check_finite(value + t->at, param_size(t), "", name) < 0 || gguf_put_tensor(w, name, TYPE_F32, t->rows ? 2 : 1,
 		    (const uint64_t[]){ t->cols, t->rows }, value + t->at, param_size(t) * sizeof *value) < 0)
 			return -1;
 	}
@@ -95,10 +122,7 @@ get(const struct param *t, const struct gguf *g, const char *name, float *to)
 		    type_info(from->type)->name);
 	for (size_t r = 0; r < rows; r++)
 		tile_row(to + r * t->cols, from->data, from->type, rows, t->cols, r);
-	for (size_t i = 0; i < rows * t->cols; i++)
-		if (!isfinite(to[i]))
-			return err_set(ERR_DATA, "%s: tensor %s: element %zu is not finite", g->path, name, i);
-	return 0;
+	return check_finite(to, rows * t->cols, g->path, name);
 }
 
 int

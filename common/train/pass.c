@@ -198,7 +198,7 @@ lay_out(struct pass *p, struct arena *a)
 {
 	const struct net *n = p->net;
 	size_t rows = p->rows, dim = n->hp.dim, q = net_q_rows(n), qkv = net_qkv_rows(n), ffn = n->hp.ffn;
-	size_t rank = p->lora ? p->lora->rank : 0, angles = p->context * p->rope.pairs;
+	size_t rank = p->lora ? p->lora->rank : 0, angles = (size_t)p->context * p->rope.pairs;
 
 	p->cos = take(a, angles), p->sin = take(a, angles), p->back = take(a, angles);
 	p->x = take(a, rows * dim), p->normed = take(a, rows * dim);
@@ -223,10 +223,10 @@ static void
 angles(struct pass *p)
 {
 	for (uint32_t i = 0; i < p->context; i++) {
-		float *sin = p->sin + i * p->rope.pairs;
-		rope_at(&p->rope, i, p->cos + i * p->rope.pairs, sin);
+		size_t at = (size_t)i * p->rope.pairs;
+		rope_at(&p->rope, i, p->cos + at, p->sin + at);
 		for (uint32_t k = 0; k < p->rope.pairs; k++)
-			p->back[i * p->rope.pairs + k] = -sin[k];
+			p->back[at + k] = -p->sin[at + k];
 	}
 }
 

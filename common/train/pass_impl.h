@@ -79,8 +79,8 @@ void attention_back(struct pass *p, const struct kept *k, size_t n);
 /* ---- loss.c ---- */
 
 /*
- * The loss of n rows of p->normed, the head's input, against their targets; with a gradient p->dnormed and the head's part of
- * it (unless there is an adapter).
+ * The loss of n rows of p->normed, the head's input, against their targets; with a gradient p->dnormed and the head's
+ * part of it (unless there is an adapter).
  */
 double loss_rows(struct pass *p, const uint32_t *target, size_t n, float *gradient, float scale);
 

@@ -1,9 +1,9 @@
 /*
  * run.h: a training run from a model, or a checkpoint, to a model: what `mai-train run` does.
  *
- * A run is a schedule of `steps` steps, of which this process does those from `begin` to `until`. What step i does is a
- * function of the weights and moments before it, of the settings, and of i: a run that was interrupted goes on from its last checkpoint
- * to the same bits.
+ * A run is a schedule of `steps` steps, of which this process does those from `begin` to `until`. What step i does is
+ * a function of the weights and moments before it, of the settings, and of i: a run that was interrupted goes on from
+ * its last checkpoint to the same bits.
  */
 #ifndef MAI_TRAIN_RUN_H
 #define MAI_TRAIN_RUN_H
@@ -39,8 +39,8 @@ struct run_options {
 };
 
 /*
- * 0, or -1 with a reason. Ended by INT, TERM or HUP it writes a checkpoint first, where one is wanted, and then dies of the signal. A
- * loss that is not finite ends it too; the checkpoint is the last good one.
+ * 0, or -1 with a reason. Ended by INT, TERM or HUP it writes a checkpoint first, where one is wanted, and then dies
+ * of the signal. A loss that is not finite ends it too; the checkpoint is the last good one.
  */
 int run_training(const struct run_options *o);
 

@@ -6,6 +6,7 @@
 #include "base/msg.h"
 #include "model/id.h"
 #include "model/types.h"
+#include "stream/sum.h"
 
 /* ---- writing ---- */
 
@@ -48,6 +49,18 @@ put_adapter(struct gguf_writer *w, const struct gguf *from, const struct lora *l
 	return params_put(w, &l->weights, "", l->weights.value);
 }
 
+/* Of weights and moments, one behind the other. */
+static uint64_t
+sum_of(const struct trainer *t, const float *weights)
+{
+	size_t size = trainer_params(t)->n * sizeof *weights;
+	const struct iovec io[] = {
+		{ (void *)(uintptr_t)weights, size }, { trainer_moment1(t), size }, { trainer_moment2(t), size },
+	};
+
+	return sum_pieces(io, 3);
+}
+
 static int
 put_checkpoint(struct gguf_writer *w, const struct trainer *t, const char *settings, unsigned threads, struct progress done)
 {
@@ -55,7 +68,8 @@ put_checkpoint(struct gguf_writer *w, const struct trainer *t, const char *setti
 
 	if (gguf_put_string(w, "general.type", "checkpoint") < 0 || gguf_put_string(w, "general.architecture", "llama") < 0 ||
 	    gguf_put_string(w, SAVE_KEY_SETTINGS, settings) < 0 || gguf_put_u32(w, SAVE_KEY_THREADS, threads) < 0 ||
-	    put_progress(w, done) < 0 || params_put(w, p, "", p->value) < 0 ||
+	    put_progress(w, done) < 0 || gguf_put_u64(w, SAVE_KEY_UPDATES, done.updates) < 0 ||
+	    gguf_put_u64(w, SAVE_KEY_SUM, sum_of(t, p->value)) < 0 || params_put(w, p, "", p->value) < 0 ||
 	    params_put(w, p, SAVE_MOMENT1, trainer_moment1(t)) < 0)
 		return -1;
 	return params_put(w, p, SAVE_MOMENT2, trainer_moment2(t));
@@ -77,6 +91,17 @@ save_model(const char *path, const struct gguf *from, const struct params *weigh
 	struct gguf_writer *w = gguf_writer_new();
 
 	return w ? finish(w, put_model(w, from, weights, done), path) : -1;
+}
+
+int
+save_tensors(const char *path, const char *type, const struct params *p, const float *value)
+{
+	struct gguf_writer *w = gguf_writer_new();
+	int rc = -1;
+
+	if (w)
+		rc = gguf_put_string(w, "general.type", type) < 0 ? -1 : params_put(w, p, "", value);
+	return w ? finish(w, rc, path) : -1;
 }
 
 int
@@ -114,26 +139,31 @@ compare_settings(const char *path, struct gguf_string then, const char *now)
 	return a == a_end && b == b_end ? 0 : err_set(ERR_DATA, "%s: made with other settings", path);
 }
 
+/* A number that every checkpoint has. */
 static int
-read_progress(const struct gguf *g, struct progress *done)
+need_number(const struct gguf *g, const char *key, uint64_t *out)
 {
-	if (gguf_get_u64(g, SAVE_KEY_STEP, &done->step) < 0 || gguf_get_u64(g, SAVE_KEY_TOKENS, &done->tokens) < 0)
+	int rc = gguf_get_u64(g, key, out);
+
+	return rc > 0 ? 0 : rc < 0 ? -1 : err_set(ERR_DATA, "%s: not a checkpoint: no key %s", g->path, key);
+}
+
+int
+load_moments(const struct gguf *g, struct trainer *t, uint64_t *updates)
+{
+	const struct params *p = trainer_params(t);
+
+	if (need_number(g, SAVE_KEY_UPDATES, updates) < 0 || params_get(p, g, SAVE_MOMENT1, trainer_moment1(t)) < 0 ||
+	    params_get(p, g, SAVE_MOMENT2, trainer_moment2(t)) < 0)
 		return -1;
+	for (size_t i = 0; i < p->n; i++)
+		if (trainer_moment2(t)[i] < 0)
+			return err_set(ERR_DATA, "%s: a second moment is negative", g->path);
 	return 0;
 }
 
 static int
-read_moments(const struct gguf *g, struct trainer *t)
-{
-	const struct params *p = trainer_params(t);
-
-	if (params_get(p, g, SAVE_MOMENT1, trainer_moment1(t)) < 0)
-		return -1;
-	return params_get(p, g, SAVE_MOMENT2, trainer_moment2(t));
-}
-
-static int
-read_checkpoint(const struct gguf *g, struct trainer *t, const char *settings, unsigned threads, struct progress *done)
+check_settings(const struct gguf *g, const char *settings, unsigned threads)
 {
 	struct gguf_string then;
 	uint64_t threads_then = threads;
@@ -148,27 +178,19 @@ read_checkpoint(const struct gguf *g, struct trainer *t, const char *settings, u
 	if (threads_then != threads)
 		msg_warn("%s was made with %llu threads: with %u the run goes on, but not to the same bits", g->path,
 		    (unsigned long long)threads_then, threads);
-	if (read_progress(g, done) < 0 || params_get(trainer_params(t), g, "", trainer_params(t)->value) < 0)
+	return 0;
+}
+
+int
+load_checkpoint(const struct gguf *g, struct trainer *t, const char *settings, unsigned threads, struct progress *done)
+{
+	uint64_t sum;
+
+	if (check_settings(g, settings, threads) < 0 || need_number(g, SAVE_KEY_STEP, &done->step) < 0 ||
+	    need_number(g, SAVE_KEY_TOKENS, &done->tokens) < 0 || need_number(g, SAVE_KEY_SUM, &sum) < 0 ||
+	    params_get(trainer_params(t), g, "", trainer_params(t)->value) < 0 || load_moments(g, t, &done->updates) < 0)
 		return -1;
-	return read_moments(g, t);
-}
-
-int
-load_checkpoint(const char *path, struct trainer *t, const char *settings, unsigned threads, struct progress *done)
-{
-	struct gguf *g = gguf_open(path);
-	int rc = g ? read_checkpoint(g, t, settings, threads, done) : -1;
-
-	gguf_free(g);
-	return rc;
-}
-
-int
-load_moments(const char *path, struct trainer *t)
-{
-	struct gguf *g = gguf_open(path);
-	int rc = g ? read_moments(g, t) : -1;
-
-	gguf_free(g);
-	return rc;
+	if (sum_of(t, trainer_params(t)->value) != sum)
+		return err_set(ERR_DATA, "%s: the checkpoint is damaged: its sum is another", g->path);
+	return 0;
 }

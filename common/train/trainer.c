@@ -155,7 +155,7 @@ trainer_step(struct trainer *t, const uint32_t *tokens, size_t n, uint64_t numbe
 	out->gradient_norm = gather(t);
 	if (!isfinite(out->loss) || !isfinite(out->gradient_norm)) {
 		drop_gradient(t);
-		return err_set(ERR_DATA, "the loss is %g, the norm of its gradient %g", out->loss, out->gradient_norm);
+		return err_set(ERR_DATA, "the loss is not finite, or its gradient is not");
 	}
 	t->adamw = (struct adamw){
 		.lr = (float)lr, .beta1 = (float)o->beta1, .beta2 = (float)o->beta2, .epsilon = (float)o->epsilon,
@@ -192,8 +192,7 @@ trainer_new(struct net *net, struct lora *lora, const struct trainer_options *o)
 		return NULL;
 	t->params = lora ? &lora->weights : &net->weights;
 	t->options = *o;
-	blas_begin();
-	if (!(t->ops = ops_best()) || !(t->pool = pool_new(o->threads)) || cut_ranges(t) < 0 ||
+	if (blas_begin() < 0 || !(t->ops = ops_best()) || !(t->pool = pool_new(o->threads)) || cut_ranges(t) < 0 ||
 	    !(t->worker = mem_alloc(o->threads, sizeof *t->worker)) || !(t->moment1 = params_zeros(t->params)) ||
 	    !(t->moment2 = params_zeros(t->params)))
 		goto fail;

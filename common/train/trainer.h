@@ -1,8 +1,8 @@
 /*
  * trainer.h: one step of training: the gradient of a batch, shared by threads, its clipping, and AdamW.
  *
- * Each thread takes an equal run of the batch's sequences and has a gradient of its own; these are added in the order of
- * the threads, so that a step's bits depend on how many there are, and on nothing else but the processor.
+ * Each thread takes an equal run of the batch's sequences and has a gradient of its own; these are added in the order
+ * of the threads, so that a step's bits depend on how many there are, and on nothing else but the processor.
  */
 #ifndef MAI_TRAIN_TRAINER_H
 #define MAI_TRAIN_TRAINER_H
@@ -35,8 +35,8 @@ struct step {
 };
 
 /*
- * n sequences of context + 1 tokens. `number` counts from 1: how many steps the moments will have seen. 0; or -1 and nothing
- * is changed when the loss or its gradient is not finite.
+ * n sequences of context + 1 tokens. `number` counts from 1: how many steps the moments will have seen. 0; or -1 and
+ * nothing is changed when the loss or its gradient is not finite.
  */
 int trainer_step(struct trainer *t, const uint32_t *tokens, size_t n, uint64_t number, double lr, struct step *out);
 
