@@ -12,7 +12,6 @@ Options of make: --rank R (8), --alpha A (16), --type f32|f16|bf16|q8_0 (f32), -
 """
 import argparse
 import os
-import struct
 import sys
 
 import numpy as np
@@ -56,26 +55,7 @@ def pack(x, kind):
     return blocks.tobytes()
 
 
-def number(f, key, default=None):
-    """A key of type f32, or a count."""
-    if key not in f.keys:
-        return default
-    raw, value = f.keys[key]
-    kind, = struct.unpack_from("<I", raw, 8 + len(key))
-    return struct.unpack("<f", raw[-4:])[0] if kind == 6 else value
-
-
 # ---- making ----
-
-def write(path, keys, tensors):
-    infos, data = b"", b""
-    for name, (kind, shape, raw) in tensors.items():
-        infos += gguf.text(name) + struct.pack("<I%dQIQ" % len(shape), len(shape), *shape, kind, len(data))
-        data += raw + bytes(-len(raw) % 32)
-    head = b"GGUF" + struct.pack("<IQQ", 3, len(tensors), len(keys)) + b"".join(keys) + infos
-    with open(path, "wb") as f:
-        f.write(head + bytes(-len(head) % 32) + data)
-
 
 def make(args):
     p = argparse.ArgumentParser()
@@ -90,9 +70,8 @@ def make(args):
     o = p.parse_args(args)
     f, r, kind = gguf.File(o.model), np.random.default_rng(o.seed), TYPES[o.type]
     arch = o.arch.encode() if o.arch else f.keys[b"general.architecture"][1]
-    keys = [gguf.text(k) + struct.pack("<I", 8) + gguf.text(v) for k, v in (
-        (b"general.type", b"adapter"), (b"general.architecture", arch), (b"adapter.type", b"lora"))]
-    keys.append(gguf.text(b"adapter.lora.alpha") + struct.pack("<If", 6, o.alpha))
+    keys = [gguf.key(b"general.type", b"adapter"), gguf.key(b"adapter.type", b"lora"),
+            gguf.key(b"general.architecture", arch), gguf.key(b"adapter.lora.alpha", o.alpha)]
     tensors = {}
     for name, tensor in f.tensors.items():
         shape = tensor[1]
@@ -105,7 +84,7 @@ def make(args):
         tensors[name + b".lora_b"] = kind, b.shape[::-1], pack(b, kind)
     if o.more:
         tensors[o.more.encode()] = F32, (1,), bytes(4)
-    write(o.out, keys, tensors)
+    gguf.write(o.out, keys, tensors)
 
 
 # ---- computing ----
@@ -114,18 +93,18 @@ class Model:
     def __init__(self, path, adapters=()):
         f = gguf.File(path)
         self.w = {name.decode(): unpack(t) for name, t in f.tensors.items()}
-        self.layers = number(f, b"llama.block_count")
-        self.heads = number(f, b"llama.attention.head_count")
-        self.kv_heads = number(f, b"llama.attention.head_count_kv", self.heads)
-        self.eps = number(f, b"llama.attention.layer_norm_rms_epsilon")
-        self.theta = number(f, b"llama.rope.freq_base", 10000.0)
+        self.layers = f.get(b"llama.block_count")
+        self.heads = f.get(b"llama.attention.head_count")
+        self.kv_heads = f.get(b"llama.attention.head_count_kv", self.heads)
+        self.eps = f.get(b"llama.attention.layer_norm_rms_epsilon")
+        self.theta = f.get(b"llama.rope.freq_base", 10000.0)
         for path in adapters:
             self.add(path)
 
     def add(self, path):
         path, colon, scale = path.partition(":")
         f = gguf.File(path)
-        alpha = number(f, b"adapter.lora.alpha")
+        alpha = f.get(b"adapter.lora.alpha")
         for name, t in f.tensors.items():
             if name.endswith(b".lora_a"):
                 a, b = unpack(t), unpack(f.tensors[name[:-1] + b"b"])

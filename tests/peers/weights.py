@@ -11,7 +11,6 @@
 	weights.py mean OUT MODEL:WEIGHT...     OUT is the mean of the models, to the bit
 """
 import os
-import struct
 import sys
 
 import numpy as np
@@ -105,20 +104,16 @@ def set_value(path, tensor, index, value, out):
 def adapter(path, rank, alpha, kind, seed, out, what="attn_"):
     rank, kind, draw = int(rank), TYPES[kind], np.random.default_rng(int(seed))
     model = gguf.File(path)
-    infos, data = b"", b""
-    pairs = [(name, shape) for name, (_, shape, _) in model.tensors.items() if what.encode() in name and len(shape) == 2]
-    for name, (cols, rows) in pairs:
-        for half, shape in (b".lora_a", (cols, rank)), (b".lora_b", (rank, rows)):
-            infos += gguf.text(name + half) + struct.pack("<IQQIQ", 2, *shape, kind, len(data))
-            tensor = bytes_of(kind, draw.normal(0, 0.1, shape[0] * shape[1]).astype("f4"))
-            data += tensor + bytes(-len(tensor) % 32)
-    keys = b"".join(gguf.text(key) + struct.pack("<I", 8) + gguf.text(value) for key, value in (
-        (b"general.type", b"adapter"), (b"adapter.type", b"lora"),
-        (b"general.architecture", model.keys[b"general.architecture"][1])))
-    keys += gguf.text(b"adapter.lora.alpha") + struct.pack("<If", 6, float(alpha))
-    head = b"GGUF" + struct.pack("<IQQ", 3, 2 * len(pairs), 4) + keys + infos
-    with open(out, "wb") as f:
-        f.write(head + bytes(-len(head) % 32) + data)
+    tensors = {}
+    for name, (_, shape, _) in model.tensors.items():
+        if what.encode() not in name or len(shape) != 2:
+            continue
+        cols, rows = shape
+        for half, n in (b".lora_a", (cols, rank)), (b".lora_b", (rank, rows)):
+            tensors[name + half] = kind, n, bytes_of(kind, draw.normal(0, 0.1, n[0] * n[1]).astype("f4"))
+    gguf.write(out, [gguf.key(b"general.type", b"adapter"), gguf.key(b"adapter.type", b"lora"),
+                     gguf.key(b"general.architecture", model.get(b"general.architecture")),
+                     gguf.key(b"adapter.lora.alpha", float(alpha))], tensors)
 
 
 def product(a, b):
@@ -139,7 +134,7 @@ def merged(model, out, *adapters):
     wanted = dict(model.tensors)
     changes = {}  # of a tensor: what is added to its values, in order
     for file, scale in map(with_number, adapters):
-        alpha = np.frombuffer(file.keys[b"adapter.lora.alpha"][0][-4:], "<f4")[0]
+        alpha = np.float32(file.get(b"adapter.lora.alpha"))
         for name, (kind, (cols, rank), data) in file.tensors.items():
             if not name.endswith(b".lora_a"):
                 continue

@@ -1,4 +1,4 @@
-"""An independent reader of GGUF files and of mai-shard(5), with nothing but the standard library.
+"""An independent reader and writer of GGUF files, and reader of mai-shard(5), with nothing but the standard library.
 
     gguf.py ids FILE              the model id and the vocabulary id
     gguf.py parts WHOLE SHARD...  checks that stock shards hold the tensors of WHOLE byte for byte, each layer once
@@ -7,7 +7,7 @@ import hashlib
 import struct
 import sys
 
-SIZES = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
+CODES = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 BLOCKS = {0: (1, 4), 1: (1, 2), 2: (32, 18), 3: (32, 20), 6: (32, 22), 7: (32, 24), 8: (32, 34), 10: (256, 84),
           11: (256, 110), 12: (256, 144), 13: (256, 176), 14: (256, 210), 20: (32, 18), 23: (256, 136), 26: (1, 4),
           30: (1, 2), 39: (32, 17)}
@@ -43,6 +43,10 @@ class File:
             assert len(data) == n // block * size
             self.tensors[name] = (kind, shape, data)
 
+    def get(self, name, otherwise=None):
+        """The value of a key."""
+        return self.keys.get(name, (b"", otherwise))[1]
+
     def number(self, code):
         v, = struct.unpack_from("<" + code, self.data, self.at)
         self.at += struct.calcsize("<" + code)
@@ -60,14 +64,30 @@ class File:
             item, n = self.number("I"), self.number("Q")
             if item == 8:
                 return [self.string() for _ in range(n)]
-            self.at += n * SIZES[item]
+            self.at += n * struct.calcsize(CODES[item])
             return None
-        self.at += SIZES[kind]
-        return int.from_bytes(self.data[self.at - SIZES[kind]:self.at], "little")
+        return self.number(CODES[kind])
 
 
 def text(s):
     return struct.pack("<Q", len(s)) + s
+
+
+def key(name, value):
+    """A key as it stands in a file; a text, a count or an f32."""
+    kind, raw = {bytes: (8, text), int: (4, struct.Struct("<I").pack), float: (6, struct.Struct("<f").pack)}[type(value)]
+    return text(name) + struct.pack("<I", kind) + raw(value)
+
+
+def write(path, raw_keys, tensors):
+    """tensors: as File has them"""
+    infos, data = b"", b""
+    for name, (kind, shape, raw) in tensors.items():
+        infos += text(name) + struct.pack("<I%dQIQ" % len(shape), len(shape), *shape, kind, len(data))
+        data += raw + bytes(-len(raw) % 32)
+    head = b"GGUF" + struct.pack("<IQQ", 3, len(tensors), len(raw_keys)) + b"".join(raw_keys) + infos
+    with open(path, "wb") as f:
+        f.write(head + bytes(-len(head) % 32) + data)
 
 
 def keys(f, wanted):

@@ -10,3 +10,8 @@ stream() {
 need_numpy() {
 	/usr/bin/python3 -c 'import numpy, xxhash' 2>/dev/null || skip "needs python3-numpy and python3-xxhash"
 }
+
+# Skips the test without PyTorch, which trains beside mai.
+need_torch() {
+	/usr/bin/python3 -c 'import torch' 2>/dev/null || skip "needs python3-torch"
+}

@@ -1,6 +1,6 @@
 /*
- * The gradient of every tensor, beside central differences of the loss. The loss is computed here in double precision, from the
- * definition of the architecture and with none of the code under test but the layout of the weights.
+ * The gradient of every tensor, beside central differences of the loss. The loss is computed here in double precision,
+ * from the definition of the architecture and with none of the code under test but the layout of the weights.
  */
 #include <math.h>
 #include <stdlib.h>
