@@ -219,9 +219,9 @@ pair_of(struct bpe_learner *b, uint32_t left, uint32_t right)
 	return (uint32_t)b->n_pairs++;
 }
 
-/* A pair of neighbours in word w; `fresh`: it was not there before. */
+/* A pair of neighbours in word w. */
 static int
-add_pair(struct bpe_learner *b, uint32_t w, uint32_t left, uint32_t right, bool fresh)
+add_pair(struct bpe_learner *b, uint32_t w, uint32_t left, uint32_t right)
 {
 	uint32_t i = pair_of(b, left, right);
 	struct pair *p;
@@ -230,7 +230,7 @@ add_pair(struct bpe_learner *b, uint32_t w, uint32_t left, uint32_t right, bool 
 		return -1;
 	p = &b->pair[i];
 	p->count += b->word[w].count;
-	if (!fresh || (p->n > 0 && p->word[p->n - 1] == w))
+	if (p->n > 0 && p->word[p->n - 1] == w)
 		return 0;
 	if (mem_grow(&p->word, &p->cap, p->n + 1, sizeof *p->word) < 0)
 		return -1;
@@ -257,7 +257,7 @@ begin_pairs(struct bpe_learner *b)
 		x->symbols = x->text;
 		x->left = x->n;
 		for (uint32_t i = 0; i + 1 < x->left; i++)
-			if (add_pair(b, w, b->symbol[x->symbols + i], b->symbol[x->symbols + i + 1], true) < 0)
+			if (add_pair(b, w, b->symbol[x->symbols + i], b->symbol[x->symbols + i + 1]) < 0)
 				return -1;
 	}
 	for (size_t i = 0; i < b->n_pairs; i++)
@@ -268,24 +268,35 @@ begin_pairs(struct bpe_learner *b)
 
 /* ---- merging ---- */
 
-/* Makes `made` of each left and right in word w. */
+/* Neighbours in word w are others now. */
+static int
+replace_pair(struct bpe_learner *b, uint32_t w, struct merge old, struct merge now)
+{
+	b->pair[pair_of(b, old.left, old.right)].count -= b->word[w].count;
+	return add_pair(b, w, now.left, now.right);
+}
+
+/* Makes `made` of each left and right in word w. Only pairs beside them are counted anew: a word may be as long as the text. */
 static int
 merge_in_word(struct bpe_learner *b, uint32_t w, struct merge m, uint32_t made)
 {
 	struct word *x = &b->word[w];
 	uint32_t *s = b->symbol + x->symbols, n = 0;
 
-	for (uint32_t i = 0; i + 1 < x->left; i++)
-		b->pair[pair_of(b, s[i], s[i + 1])].count -= x->count;
 	for (uint32_t i = 0; i < x->left; i++) {
-		bool both = i + 1 < x->left && s[i] == m.left && s[i + 1] == m.right;
-		s[n++] = both ? made : s[i];
-		i += both;
+		if (i + 1 == x->left || s[i] != m.left || s[i + 1] != m.right) {
+			s[n++] = s[i];
+			continue;
+		}
+		if (n > 0 && replace_pair(b, w, (struct merge){ s[n - 1], m.left }, (struct merge){ s[n - 1], made }) < 0)
+			return -1;
+		i++;
+		if (i + 1 < x->left && replace_pair(b, w, (struct merge){ m.right, s[i + 1] }, (struct merge){ made, s[i + 1] }) < 0)
+			return -1;
+		b->pair[pair_of(b, m.left, m.right)].count -= x->count;
+		s[n++] = made;
 	}
 	x->left = n;
-	for (uint32_t i = 0; i + 1 < n; i++)
-		if (add_pair(b, w, s[i], s[i + 1], s[i] == made || s[i + 1] == made) < 0)
-			return -1;
 	return 0;
 }
 

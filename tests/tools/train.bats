@@ -61,6 +61,10 @@ says() {
 	mai-train vocab --size 300 -o short.gguf short
 	training merges 300 short short.gguf
 	run -1 training merges 300 text short.gguf
+	# long words, where what is merged has itself for a neighbour
+	awk 'BEGIN { srand(7); for (i = 0; i < 3000; i++) printf "%s", i % 500 ? substr("aaab", 1 + int(4 * rand()), 1) : " " }' >runs
+	mai-train vocab --size 340 -o runs.gguf runs
+	training merges 340 runs runs.gguf
 }
 
 @test "vocab: texts come back, documents are parted, and tokens are what mai-shard says" {
