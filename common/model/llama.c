@@ -9,6 +9,19 @@
 #include "model/tile.h"
 #include "model/types.h"
 
+/* An adapter, or what training keeps, is of an architecture too, but no model. */
+static int
+check_type(const struct model *m)
+{
+	struct gguf_string s = { "model", 5 };
+
+	if (gguf_get_string(m->files[0], "general.type", &s) < 0)
+		return -1;
+	if (gguf_string_is(s, "model"))
+		return 0;
+	return err_set(ERR_DATA, "%s: no model: its general.type is \"%.*s\"", m->files[0]->path, (int)s.len, s.data);
+}
+
 /* ---- hyper-parameters ---- */
 
 static int
@@ -263,6 +276,8 @@ check_tokens(const struct model *m)
 int
 model_check_llama(const struct model *m)
 {
+	if (check_type(m) < 0)
+		return -1;
 	if (strcmp(m->hp.arch, "llama") != 0)
 		return err_set(ERR_DATA, "%s: the architecture %s can't be computed", m->files[0]->path, m->hp.arch);
 	if (check_hparams(m) < 0 || check_scaling(m) < 0 || check_extras(m) < 0 || check_tokens(m) < 0)

@@ -345,6 +345,9 @@ open(sys.argv[3], "wb").write(f.data.replace(old, new))' "$BATS_TEST_DIRNAME" "$
 	mai-train run -m base.gguf -d other.mai --steps 60 --until 20 -b 4 --lr 0.01 --lora 4:8 --checkpoint c -o part.gguf
 	mai-train run -m base.gguf -d other.mai --steps 60 -b 4 --lr 0.01 --lora 4:8 --checkpoint c --resume -o again.gguf
 	cmp again.gguf a.gguf
+	# what is no model
+	says 1 'its general.type is "adapter"' mai-train run -m a.gguf -d other.mai --steps 1 -o out
+	says 1 'its general.type is "checkpoint"' mai-train run -m c -d other.mai --steps 1 -o out
 	mai-train delta -o a.delta none.gguf a.gguf
 	mai-train outer -m none.gguf --lr 1 --momentum 0 -o shared.gguf a.delta
 	echo "$(nll --lora shared.gguf base.gguf) $(nll --lora a.gguf base.gguf)" >nlls
