@@ -1,11 +1,12 @@
 #!/bin/sh
 # Trains one model with several workers that exchange what they have learnt only now and then (DiLoCo), by GNU parallel:
 #
-#	train-parallel.sh [-r ROUNDS] [-s STEPS] [-j JOBS] [-q TYPE] [--median] -m MODEL -o OUT DIR TOKENS... [-- SETTINGS]
+#	train-parallel.sh [-r ROUNDS] [-s STEPS] [-j JOBS] [-q TYPE] [-u OUTER] -m MODEL -o OUT DIR TOKENS... [-- SETTINGS]
 #
 # Each file of TOKENS is one worker's share of the data. In each of ROUNDS rounds (10) each worker does STEPS steps (100)
 # of mai-train run from the same model, with SETTINGS, and sends the difference as a delta of TYPE (bf16); mai-train
-# outer makes the model of the next round of those that came. JOBS workers run at a time (all).
+# outer, with the options OUTER (-u '--median --momentum 0.6'), makes the model of the next round of those that came.
+# JOBS workers run at a time (all).
 #
 # All that passes between workers are files in DIR, a folder a round. What is there is not made again: run the same
 # command once more and it goes on where it was, in mid-step of a worker. A worker that fails is missed in its round
@@ -48,18 +49,17 @@ if [ "${1-}" = worker ]; then
 	exit
 fi
 
-usage='usage: train-parallel.sh [-r ROUNDS] [-s STEPS] [-j JOBS] [-q TYPE] [--median] -m MODEL -o OUT DIR TOKENS... [-- SETTINGS]'
-rounds=10 steps=100 jobs=0 type=bf16 median= model= out=
+usage='usage: train-parallel.sh [-r ROUNDS] [-s STEPS] [-j JOBS] [-q TYPE] [-u OUTER] -m MODEL -o OUT DIR TOKENS... [-- SETTINGS]'
+rounds=10 steps=100 jobs=0 type=bf16 outer= model= out=
 while [ $# -gt 0 ]; do
 	case $1 in
 	-h | --help) sed -n '2,/^set/s/^# \{0,1\}//p' "$0"; exit ;;
-	--median) median=--median; shift; continue ;;
-	-r | -s | -j | -q | -m | -o) [ $# -gt 1 ] || die 2 "$1 needs a value" ;;
+	-r | -s | -j | -q | -u | -m | -o) [ $# -gt 1 ] || die 2 "$1 needs a value" ;;
 	-*) die 2 "no option '$1'; $usage" ;;
 	*) break ;;
 	esac
 	case $1 in
-	-r) rounds=$2 ;; -s) steps=$2 ;; -j) jobs=$2 ;; -q) type=$2 ;; -m) model=$2 ;; -o) out=$2 ;;
+	-r) rounds=$2 ;; -s) steps=$2 ;; -j) jobs=$2 ;; -q) type=$2 ;; -u) outer=$2 ;; -m) model=$2 ;; -o) out=$2 ;;
 	esac
 	shift 2
 done
@@ -88,7 +88,7 @@ done
 # A folder is for one run: of this model, these workers and settings.
 {
 	cksum <"$model"
-	echo "$rounds $steps $type $median $*"
+	echo "$rounds $steps $type $outer $*"
 	cat "$dir/workers.new"
 } >"$dir/run.new"
 if [ -e "$dir/run" ] && ! cmp -s "$dir/run" "$dir/run.new"; then
@@ -108,7 +108,8 @@ while [ "$round" -lt "$rounds" ]; do
 			"$type" {1} {2} "$@" :::: "$dir/workers" || echo "train-parallel: round $round: a worker failed" >&2
 		state=
 		[ ! -e "$dir/$round/momentum.gguf" ] || state=--state=$dir/$round/momentum.gguf
-		mai-train outer -m "$dir/$round/model.gguf" $median ${state:+"$state"} --state-out "$dir/$next/momentum.gguf" \
+		# shellcheck disable=SC2086 # options
+		mai-train outer -m "$dir/$round/model.gguf" $outer ${state:+"$state"} --state-out "$dir/$next/momentum.gguf" \
 			-o "$dir/$next/model.gguf" "$dir/$round"/*.delta
 	fi
 	round=$next

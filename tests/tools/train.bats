@@ -471,8 +471,10 @@ open("flipped.delta", "wb").write(d)'
 	[ -e again.gguf ]
 	# a worker that fails all the time is missed
 	: >broken.mai
-	run -0 "$script" -r 3 -s 8 -j 2 -m m.gguf -o two.gguf dir2 share1.mai broken.mai share3.mai -- -b 2 -t 1 --lr 0.01
+	run -0 "$script" -r 3 -s 8 -j 2 -u '--median --momentum 0.6' -m m.gguf -o two.gguf dir2 share1.mai broken.mai share3.mai -- -b 2 -t 1 --lr 0.01
 	[ "$(ls dir2/2/*.delta | wc -l)" = 2 ]
+	mai-train outer -q -m dir2/0/model.gguf --median --momentum 0.6 -o next.gguf dir2/0/*.delta
+	cmp next.gguf dir2/1/model.gguf
 	mai-run --perplexity --json -c 32 two.gguf <held.mai | jq -e '.nll < 5.5'
 }
 
