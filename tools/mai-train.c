@@ -388,7 +388,7 @@ run_delta(int argc, char **argv)
 
 /* ---- outer ---- */
 
-static struct outer_options outer = { .lr = 0.7, .beta = 0.9, .clip = -1 };
+static struct outer_options outer = { .lr = 0.7, .beta = 0.9, .clip = 2 };
 static const struct opt outer_opts[] = {
 	{ 'm', "model", "MODEL", OPT_STR, &outer.model, 0, 0, "the model that the workers began with" },
 	{ 'o', "output", "OUT", OPT_STR, &outer.out, 0, 0, "file to write: the model of the next round" },
@@ -396,8 +396,8 @@ static const struct opt outer_opts[] = {
 	{ 0, "momentum", "X", OPT_FLOAT, &outer.beta, 0, 0.9999, "of Nesterov (0.9)" },
 	{ 0, "state", "FILE", OPT_STR, &outer.momentum, 0, 0, "momentum of the round before" },
 	{ 0, "state-out", "FILE", OPT_STR, &outer.momentum_out, 0, 0, "file to write the momentum to" },
-	{ 0, "median", NULL, OPT_FLAG, &outer.median, 0, 0, "the median of each weight's differences, not their mean" },
-	{ 0, "clip", "X", OPT_FLOAT, &outer.clip, 0, 1e9, "for the mean: largest norm of a delta, in medians of all; 0: any (2)" },
+	{ 0, "median", NULL, OPT_FLAG, &outer.median, 0, 0, "trust none: leave out who is outvoted, take the median, not the mean" },
+	{ 0, "clip", "X", OPT_FLOAT, &outer.clip, 0, 1e9, "largest norm of a delta, in medians of all; 0: any (2)" },
 	{ 0 },
 };
 static const struct opt_tool outer_tool = { "mai-train outer", "-m MODEL [settings] -o OUT DELTA...",
@@ -416,10 +416,6 @@ run_outer(int argc, char **argv)
 		return opt_usage(&outer_tool, "no delta is named");
 	if (is_same(outer.out, outer.momentum_out))
 		return opt_usage(&outer_tool, "--output and --state-out are one file");
-	if (outer.median && outer.clip >= 0)
-		return opt_usage(&outer_tool, "--clip is for the mean, not with --median");
-	if (outer.clip < 0)
-		outer.clip = outer.median ? 0 : 2;
 	outer.delta = (const char *const *)(argv + first);
 	outer.n = (size_t)(argc - first);
 	io_out_clean_on_signals();

@@ -305,7 +305,7 @@ delta_read(struct delta *d, const uint8_t *data, size_t n, const char *name, con
 	struct gguf *g = NULL;
 	int rc = 0;
 
-	*d = (struct delta){ .tokens = 1 };
+	*d = (struct delta){ .name = name, .tokens = 1 };
 	if (n < 4 || memcmp(data, "GGUF", 4) != 0) {
 		rc = unpack(&plain, data, n, name, largest(model));
 		data = plain.data;

@@ -29,6 +29,7 @@ int delta_write(const struct delta_options *o); /* 0 or -1 */
 
 /* A delta, widened to f32 in the layout of the model. */
 struct delta {
+	const char *name; /* for messages; the caller's */
 	float *value;
 	uint64_t tokens;
 	double norm;

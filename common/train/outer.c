@@ -8,6 +8,7 @@
 #include "base/msg.h"
 #include "train/delta.h"
 #include "train/save.h"
+#include "train/vote.h"
 
 struct outer {
 	const struct outer_options *o;
@@ -25,22 +26,6 @@ static int
 compare_ids(const void *a, const void *b)
 {
 	return memcmp(((const struct delta *)a)->id.bytes, ((const struct delta *)b)->id.bytes, HASH_SIZE);
-}
-
-static int
-compare_numbers(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-/* Takes the place of the numbers. */
-static double
-median(double *x, size_t n)
-{
-	qsort(x, n, sizeof *x, compare_numbers);
-	return n % 2 ? x[n / 2] : (x[n / 2 - 1] + x[n / 2]) / 2;
 }
 
 static int
@@ -71,6 +56,44 @@ open_deltas(struct outer *u)
 	return u->n > 0 ? 0 : err_set(ERR_DATA, "%s: none of %zu deltas can be used", u->o->model, u->o->n);
 }
 
+/* Takes those that are outvoted from the deltas. */
+static void
+leave_out(struct outer *u, const double *agreement, double middle)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < u->n; i++) {
+		struct delta *d = &u->delta[i];
+		msg_info("%s: agreement %.3f", d->name, agreement[i]);
+		if (vote_outvotes(middle, agreement[i])) {
+			msg_warn("left out: %s: it is outvoted (agreement %.3f, of all %.3f)", d->name, agreement[i], middle);
+			delta_free(d);
+		} else {
+			u->delta[n++] = *d;
+		}
+	}
+	u->n = n;
+}
+
+static int
+outvote(struct outer *u)
+{
+	const float **x = mem_alloc(u->n, sizeof *x);
+	double *agreement = mem_alloc(2 * u->n, sizeof *agreement);
+	int rc = -1;
+
+	for (size_t i = 0; x && i < u->n; i++)
+		x[i] = u->delta[i].value;
+	if (x && agreement && vote_agreement(x, u->n, u->model.n, agreement) == 0) {
+		memcpy(agreement + u->n, agreement, u->n * sizeof *agreement);
+		leave_out(u, agreement, vote_median(agreement + u->n, u->n));
+		rc = 0;
+	}
+	free(x);
+	free(agreement);
+	return rc;
+}
+
 static void
 clip_deltas(struct outer *u)
 {
@@ -78,12 +101,13 @@ clip_deltas(struct outer *u)
 
 	for (size_t i = 0; i < u->n; i++)
 		u->scale[i] = u->delta[i].norm;
-	most = u->o->clip * median(u->scale, u->n);
+	most = u->o->clip * vote_median(u->scale, u->n);
 	for (size_t i = 0; i < u->n; i++) {
-		bool clips = u->o->clip > 0 && u->delta[i].norm > most;
-		u->scale[i] = clips ? most / u->delta[i].norm : 1;
+		const struct delta *d = &u->delta[i];
+		bool clips = u->o->clip > 0 && d->norm > most;
+		u->scale[i] = clips ? most / d->norm : 1;
 		if (clips)
-			msg_info("a delta of norm %.4g is clipped to %.4g", u->delta[i].norm, most);
+			msg_info("%s: norm %.4g is clipped to %.4g", d->name, d->norm, most);
 	}
 }
 
@@ -95,8 +119,8 @@ combine(const struct outer *u, size_t i, double *space)
 
 	if (u->o->median) {
 		for (size_t k = 0; k < u->n; k++)
-			space[k] = (double)u->delta[k].value[i];
-		return median(space, u->n);
+			space[k] = u->scale[k] * (double)u->delta[k].value[i];
+		return vote_median(space, u->n);
 	}
 	for (size_t k = 0; k < u->n; k++) {
 		sum += (double)u->delta[k].tokens * u->scale[k] * (double)u->delta[k].value[i];
@@ -167,7 +191,7 @@ outer_step(const struct outer_options *o)
 	int rc = -1;
 
 	if (u.file && params_open(&u.model, u.file) == 0) {
-		if (open_deltas(&u) == 0 && read_momentum(&u) == 0) {
+		if (open_deltas(&u) == 0 && (!o->median || outvote(&u) == 0) && read_momentum(&u) == 0) {
 			clip_deltas(&u);
 			rc = step(&u) < 0 ? -1 : write_all(&u);
 		}

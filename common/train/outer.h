@@ -16,12 +16,12 @@ struct outer_options {
 	size_t n;
 	const char *momentum, *momentum_out; /* files of the momentum before and after; NULL: zero, not kept */
 	double lr, beta;                   /* beta: of Nesterov's momentum */
-	double clip;                       /* for the mean: a delta's norm at most, in medians of all norms; 0: any */
-	bool median;                       /* of each number, instead of the mean by tokens */
+	double clip;                       /* a delta's norm at most, in medians of all norms; 0: any */
+	bool median;                       /* of each number, instead of the mean; and who is outvoted is left out (vote.h) */
 };
 
 /*
- * With d the mean (each delta weighs as many tokens as it was learnt from) or the median:
+ * With d the mean (each delta weighs as many tokens as it was learnt from) or the median of the deltas, clipped:
  *	v = beta v + d;  weights += lr (d + beta v)
  * 0; -1 with a reason, also when no delta can be used.
  */

@@ -374,7 +374,8 @@ deltas() {
 	outer --clip 0 && training outer next.gguf m.gguf 1,2,3 mean 0.7 0.9 0 [123].delta.gguf
 	run -1 training outer next.gguf m.gguf 1,1,1 mean 0.7 0.9 0 1.delta.gguf 2.delta.gguf 3.delta.gguf
 	outer --clip 0.5 --lr 1 --momentum 0 && training outer next.gguf m.gguf 1,2,3 mean 1 0 0.5 [123].delta.gguf
-	outer --median && training outer next.gguf m.gguf 1,2,3 median 0.7 0.9 0 [123].delta.gguf
+	outer --median && training outer next.gguf m.gguf 1,2,3 median 0.7 0.9 2 [123].delta.gguf
+	outer --median --clip 0.5 && training outer next.gguf m.gguf 1,2,3 median 0.7 0.9 0.5 [123].delta.gguf
 	outer
 	mai-train outer -m m.gguf -o other.gguf 3.delta 1.delta 2.delta
 	cmp next.gguf other.gguf
@@ -426,7 +427,10 @@ deltas() {
 	nll() {
 		mai-run --perplexity --json -c 32 "$1" <held.mai | jq .nll
 	}
-	mai-train outer -m m.gguf --median -o voted.gguf 1.delta 2.delta 3.delta noise.delta
+	mai-train outer -m m.gguf --median -o three.gguf 1.delta 2.delta 3.delta
+	run -0 --separate-stderr mai-train outer -m m.gguf --median -o voted.gguf 1.delta 2.delta noise.delta 3.delta
+	[ "${#stderr_lines[@]}" = 1 ] && [[ $stderr == *"left out: noise.delta: it is outvoted"* ]] || fail "$stderr"
+	cmp three.gguf voted.gguf
 	mai-train outer -m m.gguf --clip 0 -o poisoned.gguf 1.delta 2.delta 3.delta noise.delta
 	echo "$(nll m.gguf) $(nll good.gguf) $(nll voted.gguf) $(nll poisoned.gguf)" >nlls
 	awk '{ exit !($2 < $1 && $3 < ($1 + $2) / 2 && $4 > $1) }' nlls || fail "$(cat nlls)"
@@ -447,7 +451,6 @@ open("flipped.delta", "wb").write(d)'
 	done
 	says 1 "none of 2 deltas" mai-train outer -q -m m.gguf -o out late.delta cut.delta
 	says 3 "No space" mai-train outer -m m.gguf -o /dev/full 1.delta
-	says 2 "not with --median" mai-train outer --median --clip 2 -m m.gguf -o out 1.delta
 	says 1 "general.type is not momentum" mai-train outer -m m.gguf --state 1.gguf -o out 1.delta
 	says 1 "general.type is not lost" mai-train delta --feedback 1.gguf -o out m.gguf 1.gguf
 	training set 1.delta.gguf output_norm.weight 3 3e38 huge.gguf
