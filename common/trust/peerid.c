@@ -1,0 +1,147 @@
+#include "trust/peerid.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "trust/base58.h"
+
+static const uint8_t proto_head[] = { 0x08, 0x01, 0x12, PEERID_KEY };  /* type 1: Ed25519; 32 bytes of data */
+static const uint8_t identity_head[] = { 0x00, PEERID_PROTO };         /* multihash "identity" */
+static const uint8_t sha256_head[] = { 0x12, 32 };
+static const uint8_t cid_head[] = { 0x01, 0x72 };                      /* CIDv1, libp2p-key */
+static const uint8_t did_head[] = { 0xed, 0x01 };                      /* multicodec ed25519-pub */
+enum { IDENTITY_LONGEST = 42 };
+_Static_assert((int)PEERID_MAX <= (int)BASE58_MAX, "a PeerId has a text");
+
+void
+peerid_pack_key(uint8_t to[PEERID_PROTO], const uint8_t key[PEERID_KEY])
+{
+	memcpy(to, proto_head, sizeof proto_head);
+	memcpy(to + sizeof proto_head, key, PEERID_KEY);
+}
+
+int
+peerid_unpack_key(uint8_t key[PEERID_KEY], const uint8_t *bytes, size_t n)
+{
+	if (n != PEERID_PROTO || memcmp(bytes, proto_head, sizeof proto_head) != 0)
+		return err_set(ERR_DATA, "not an Ed25519 public key");
+	memcpy(key, bytes + sizeof proto_head, PEERID_KEY);
+	return 0;
+}
+
+struct peerid
+peerid_of_key(const uint8_t key[PEERID_KEY])
+{
+	struct peerid p = { .n = sizeof identity_head + PEERID_PROTO };
+
+	memcpy(p.bytes, identity_head, sizeof identity_head);
+	peerid_pack_key(p.bytes + sizeof identity_head, key);
+	return p;
+}
+
+const uint8_t *
+peerid_key(const struct peerid *p)
+{
+	const uint8_t *proto = p->bytes + sizeof identity_head;
+
+	if (p->n != sizeof identity_head + PEERID_PROTO || memcmp(p->bytes, identity_head, sizeof identity_head) != 0 ||
+	    memcmp(proto, proto_head, sizeof proto_head) != 0)
+		return NULL;
+	return proto + sizeof proto_head;
+}
+
+bool
+peerid_equal(const struct peerid *a, const struct peerid *b)
+{
+	return a->n == b->n && memcmp(a->bytes, b->bytes, a->n) == 0;
+}
+
+int
+peerid_unpack(struct peerid *p, const uint8_t *bytes, size_t n)
+{
+	bool hashed = n == sizeof sha256_head + 32 && memcmp(bytes, sha256_head, sizeof sha256_head) == 0;
+	bool identity = n > 2 && n <= 2 + IDENTITY_LONGEST && bytes[0] == 0 && bytes[1] == n - 2;
+
+	if (!hashed && !identity)
+		return err_set(ERR_DATA, "not a PeerId");
+	*p = (struct peerid){ .n = (uint8_t)n }; /* <= PEERID_MAX */
+	memcpy(p->bytes, bytes, n);
+	return 0;
+}
+
+char *
+peerid_text(const struct peerid *p, char to[PEERID_TEXT])
+{
+	char text[BASE58_MAX_TEXT];
+
+	snprintf(to, PEERID_TEXT, "%s", base58_encode(text, p->bytes, p->n));
+	return to;
+}
+
+/* base32 of RFC 4648, lower case, without padding. How many bytes, or -1. */
+static int
+base32_decode(uint8_t *to, size_t room, const char *text, size_t n)
+{
+	uint32_t bits = 0;
+	unsigned have = 0;
+	size_t m = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		char c = text[i];
+		if (!(c >= 'a' && c <= 'z') && !(c >= '2' && c <= '7'))
+			return -1;
+		bits = bits << 5 | (uint32_t)(c >= 'a' ? c - 'a' : c - '2' + 26);
+		have += 5;
+		if (have >= 8) {
+			have -= 8;
+			if (m == room)
+				return -1;
+			to[m++] = (uint8_t)(bits >> have);
+			bits &= (1u << have) - 1;
+		}
+	}
+	return have < 5 && bits == 0 ? (int)m : -1; /* m <= room, small */
+}
+
+int
+peerid_parse(struct peerid *p, const char *text, size_t n)
+{
+	uint8_t bytes[BASE58_MAX];
+	ssize_t m;
+
+	if (n > 1 && text[0] == 'b') { /* no base58 of a multihash begins so */
+		m = base32_decode(bytes, sizeof bytes, text + 1, n - 1);
+		if (m > (ssize_t)sizeof cid_head && memcmp(bytes, cid_head, sizeof cid_head) == 0)
+			return peerid_unpack(p, bytes + sizeof cid_head, (size_t)m - sizeof cid_head);
+	} else if ((m = base58_decode(bytes, text, n)) >= 0 && peerid_unpack(p, bytes, (size_t)m) == 0) {
+		return 0;
+	}
+	return err_set(ERR_DATA, "'%.*s' is not a PeerId", n < 100 ? (int)n : 100, text);
+}
+
+char *
+peerid_did(const uint8_t key[PEERID_KEY], char to[PEERID_DID])
+{
+	uint8_t bytes[sizeof did_head + PEERID_KEY];
+	char text[BASE58_MAX_TEXT];
+
+	memcpy(bytes, did_head, sizeof did_head);
+	memcpy(bytes + sizeof did_head, key, PEERID_KEY);
+	snprintf(to, PEERID_DID, "did:key:z%s", base58_encode(text, bytes, sizeof bytes));
+	return to;
+}
+
+int
+peerid_parse_did(uint8_t key[PEERID_KEY], const char *text, size_t n)
+{
+	static const char head[] = "did:key:z";
+	uint8_t bytes[BASE58_MAX];
+
+	if (n < sizeof head - 1 || memcmp(text, head, sizeof head - 1) != 0 ||
+	    base58_decode(bytes, text + sizeof head - 1, n - (sizeof head - 1)) != (ssize_t)(sizeof did_head + PEERID_KEY) ||
+	    memcmp(bytes, did_head, sizeof did_head) != 0)
+		return err_set(ERR_DATA, "'%.*s' is not the did:key of an Ed25519 key", n < 100 ? (int)n : 100, text);
+	memcpy(key, bytes + sizeof did_head, PEERID_KEY);
+	return 0;
+}
