@@ -153,12 +153,12 @@ read_file(const char *path, bool secret, uint8_t *to, size_t n)
 	size_t got = 0;
 	ssize_t size;
 	int fd = io_open(path), rc = 0;
+	bool open_to_others;
 
 	if (fd < 0)
 		return -1;
-	if (secret && fstat(fd, &s) == 0 && S_ISREG(s.st_mode) && s.st_mode & (S_IRWXG | S_IRWXO))
-		rc = err_set(ERR_DATA, "%s: others can read this key (mode %o; chmod 600)", path, (unsigned)s.st_mode & 0777);
-	size = rc < 0 ? -1 : io_read(fd, text, sizeof text - 1, path);
+	open_to_others = secret && fstat(fd, &s) == 0 && S_ISREG(s.st_mode) && s.st_mode & (S_IRWXG | S_IRWXO);
+	size = io_read(fd, text, sizeof text - 1, path);
 	if (fd != STDIN_FILENO)
 		close(fd);
 	if (size < 0)
@@ -168,6 +168,8 @@ read_file(const char *path, bool secret, uint8_t *to, size_t n)
 	if (strncmp(text, comment, sizeof comment - 1) != 0 || !line ||
 	    sodium_base642bin(to, n, line + 1, strcspn(line + 1, "\r\n"), NULL, &got, NULL, sodium_base64_VARIANT_ORIGINAL) != 0 || got != n)
 		rc = err_set(ERR_DATA, "%s: not a %s key of minisign", path, secret ? "secret" : "public");
+	else if (open_to_others)
+		rc = err_set(ERR_DATA, "%s: others can read this key (mode %o; chmod 600)", path, (unsigned)s.st_mode & 0777);
 	sodium_memzero(text, sizeof text);
 	return rc;
 }

@@ -1,0 +1,18 @@
+/* exec.h: serves a protocol by a command of its own for each stream: plain bytes in, plain bytes out. */
+#ifndef MAI_NET_EXEC_H
+#define MAI_NET_EXEC_H
+
+#include "net/conn.h"
+
+struct exec;
+
+/* Serves `protocol` by argv, at most so many at a time. Both must outlive it. NULL with a reason. */
+struct exec *exec_new(struct node *n, const char *protocol, char *const *argv, size_t most);
+
+/* Kills what still runs. */
+void exec_free(struct exec *e);
+
+/* How many run. */
+size_t exec_running(const struct exec *e);
+
+#endif

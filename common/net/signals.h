@@ -1,0 +1,21 @@
+/* signals.h: signals as events of a loop. */
+#ifndef MAI_NET_SIGNALS_H
+#define MAI_NET_SIGNALS_H
+
+#include "net/loop.h"
+
+struct signals {
+	struct loop *loop;
+	struct loop_fd fd;
+	void (*got)(void *arg, int sig);
+	void *arg;
+};
+
+/*
+ * From now on INT, TERM, HUP and CHLD of this process are told by `got`, those that were ignored excepted. Children must be
+ * started by child_start, which gives them back. 0 or -1.
+ */
+int signals_begin(struct signals *s, struct loop *l, void (*got)(void *arg, int sig), void *arg);
+void signals_end(struct signals *s);
+
+#endif
