@@ -206,7 +206,7 @@ take(struct noise *n, const uint8_t **at, size_t *left, size_t size, struct buf 
 
 	if (*left < size + tag)
 		return err_set(ERR_DATA, "a handshake message that is too short");
-	if (buf_reserve(to, size + tag) < 0)
+	if (buf_reserve(to, size + tag + 1) < 0) /* memory also for no bytes: the first payload is empty */
 		return -1;
 	plain = to->data + to->len;
 	memcpy(plain, *at, size + tag);
