@@ -83,17 +83,20 @@ seal(struct noise_cipher *c, uint8_t *data, size_t size, const uint8_t *ad, size
 	return 0;
 }
 
+/* A message that can't be opened is the last. */
 static int
 unseal(struct noise_cipher *c, uint8_t *data, size_t size, const uint8_t *ad, size_t n_ad)
 {
 	uint8_t nonce[crypto_aead_chacha20poly1305_ietf_NPUBBYTES];
 
 	if (c->counter == UINT64_MAX)
-		return err_set(ERR_DATA, "a connection has used all of its numbers");
+		return err_set(ERR_DATA, "a connection that has failed, or has used all of its numbers");
 	make_nonce(nonce, c->counter++);
 	if (size < NOISE_TAG ||
-	    crypto_aead_chacha20poly1305_ietf_decrypt(data, NULL, NULL, data, size, ad, n_ad, nonce, c->key) != 0)
+	    crypto_aead_chacha20poly1305_ietf_decrypt(data, NULL, NULL, data, size, ad, n_ad, nonce, c->key) != 0) {
+		c->counter = UINT64_MAX; /* the next message would be opened as if this had been */
 		return err_set(ERR_DATA, "a message is not what the peer sent");
+	}
 	return 0;
 }
 
