@@ -61,7 +61,9 @@ int
 peerid_unpack(struct peerid *p, const uint8_t *bytes, size_t n)
 {
 	bool hashed = n == sizeof sha256_head + 32 && memcmp(bytes, sha256_head, sizeof sha256_head) == 0;
-	bool identity = n > 2 && n <= 2 + IDENTITY_LONGEST && bytes[0] == 0 && bytes[1] == n - 2;
+	/* a key as protobuf, of any type: a text that is cut may begin as another identity by chance */
+	bool identity = n > 6 && n <= 2 + IDENTITY_LONGEST && bytes[0] == 0 && bytes[1] == n - 2 && bytes[2] == proto_head[0] &&
+	    bytes[3] < 0x80 && bytes[4] == proto_head[2] && bytes[5] == n - 6;
 
 	if (!hashed && !identity)
 		return err_set(ERR_DATA, "not a PeerId");
