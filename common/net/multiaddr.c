@@ -20,7 +20,10 @@ static const struct {
 };
 enum { HOSTS = sizeof hosts / sizeof hosts[0] };
 
-/* A name goes into text and into the resolver: letters, digits, '-', '_' and dots. A path: no NUL and no line ends. */
+/*
+ * A name goes into text and into the resolver: letters, digits, '-', '_', and dots, with something before each. A path: no
+ * NUL and no line ends.
+ */
 static int
 set_name(struct multiaddr *a, const char *text, size_t n)
 {
@@ -31,7 +34,8 @@ set_name(struct multiaddr *a, const char *text, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		char c = text[i];
 		bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '_' || c == '.';
-		if (path ? (unsigned char)c < ' ' || c == 127 : !plain)
+		bool empty = c == '.' && (i == 0 || text[i - 1] == '.');
+		if (path ? (unsigned char)c < ' ' || c == 127 : !plain || empty)
 			return err_set(ERR_DATA, "a name in an address has a character that none has");
 	}
 	memcpy(a->name, text, n);
