@@ -117,7 +117,7 @@ parse_port(struct multiaddr *a, const char **text)
 	if (!is(from, n, "tcp"))
 		return -1;
 	n = part(text, &from);
-	if (n == 0 || n >= sizeof digits)
+	if (n == 0 || n >= sizeof digits || strspn(from, "0123456789") < n)
 		return -1;
 	memcpy(digits, from, n);
 	digits[n] = '\0';
