@@ -62,16 +62,27 @@ is(const char *from, size_t n, const char *word)
 	return n == strlen(word) && memcmp(from, word, n) == 0;
 }
 
+/* Where a path ends in /p2p/ID, or /p2p/ID/; NULL: nowhere. */
+static const char *
+peer_of_path(const char *path)
+{
+	const char *last = NULL;
+
+	for (const char *p = path; (p = strstr(p, "/p2p/")); p++) {
+		const char *slash = strchr(p + 5, '/');
+		if (!slash || !slash[1])
+			last = p;
+	}
+	return last;
+}
+
 /* The rest is a path, but for /p2p/ID at its end. */
 static int
 parse_path(struct multiaddr *a, const char **text)
 {
 	size_t n = strlen(*text);
-	const char *last = NULL;
+	const char *last = peer_of_path(*text);
 
-	for (const char *p = *text; (p = strstr(p, "/p2p/")); p++)
-		if (!strchr(p + 5, '/'))
-			last = p;
 	if (last)
 		n = (size_t)(last - *text);
 	if (n == 0 || n + 1 >= sizeof a->name || set_name(a, *text, n) < 0)
@@ -273,8 +284,9 @@ multiaddr_unpack(struct multiaddr *a, const uint8_t *bytes, size_t n)
 		if (!(from = take(&b, 2)))
 			return -1;
 		a->port = (uint16_t)(from[0] << 8 | from[1]); /* 16 bits */
-	} else if (a->name[0] != '/') {
-		return err_set(ERR_DATA, "a socket without a whole path");
+	} else if (a->name[0] != '/' || !a->name[1] || (b.n == 0 && peer_of_path(a->name + 1))) {
+		/* its text would be no address, or that of another socket and a peer */
+		return err_set(ERR_DATA, "a socket without a path that can be written");
 	}
 	if (b.n == 0)
 		return 0;
