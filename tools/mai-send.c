@@ -16,15 +16,19 @@
 #include "net/exec.h"
 #include "net/fd.h"
 #include "net/listen.h"
+#include "net/relay.h"
+#include "net/serve.h"
 #include "net/signals.h"
 #include "trust/pass.h"
 
 static struct {
 	struct opt_list listen;
-	const char *key, *allow, *protocol;
-	bool any, raw, identify, json, stdio;
-	int64_t most;
-} o = { .most = 64 };
+	const char *key, *allow, *protocol, *wire;
+	bool any, raw, identify, json, stdio, shared, zstd;
+	int64_t most, most_of_peer, sequences, rate;
+	uint64_t journal;
+	double timeout, idle;
+} o = { .most = 64, .most_of_peer = 16, .sequences = 1024, .journal = 256 << 20, .timeout = 30, .idle = 600 };
 
 static const struct opt opts[] = {
 	{ 'k', "key", "FILE", OPT_STR, &o.key, 0, 0, "secret key of this side ($XDG_CONFIG_HOME/mai/key)" },
@@ -32,7 +36,16 @@ static const struct opt opts[] = {
 	{ 0, "stdio", NULL, OPT_FLAG, &o.stdio, 0, 0, "serve COMMAND to the peer at stdin and stdout" },
 	{ 'a', "allow", "FILE", OPT_STR, &o.allow, 0, 0, "serve those whose keys are in FILE" },
 	{ 0, "any", NULL, OPT_FLAG, &o.any, 0, 0, "serve whoever comes" },
-	{ 0, "max-commands", "N", OPT_INT, &o.most, 1, 65536, "at most so many at a time (64)" },
+	{ 0, "shared", NULL, OPT_FLAG, &o.shared, 0, 0, "one COMMAND for all, which computes their rows together" },
+	{ 0, "max-streams", "N", OPT_INT, &o.most, 1, 65536, "serve at most so many streams at a time (64)" },
+	{ 0, "max-peer-streams", "N", OPT_INT, &o.most_of_peer, 1, 65536, "and so many of one peer (16)" },
+	{ 0, "max-sequences", "N", OPT_INT, &o.sequences, 1, STREAM_MAX_SEQUENCES, "and so many sequences of a stream (1024)" },
+	{ 0, "max-rate", "N", OPT_INT, &o.rate, 0, 1e9, "and so many rows a second of a stream; 0: any (0)" },
+	{ 0, "idle", "SECONDS", OPT_FLOAT, &o.idle, 0, 1e9, "end streams that are silent for so long; 0: never (600)" },
+	{ 0, "wire", "TYPE", OPT_STR, &o.wire, 0, 0, "hidden states go as f32, f16, bf16 or q8 (f32: the bits stay)" },
+	{ 'z', "zstd", NULL, OPT_FLAG, &o.zstd, 0, 0, "compress frames where that makes them smaller" },
+	{ 0, "journal", "SIZE", OPT_SIZE, &o.journal, 0, 0, "keep so much of what was sent in memory, the rest in a file (256M)" },
+	{ 0, "timeout", "SECONDS", OPT_FLOAT, &o.timeout, 0, 1e6, "give up when no peer serves for so long (30)" },
 	{ 0, "raw", NULL, OPT_FLAG, &o.raw, 0, 0, "plain bytes, no mai stream" },
 	{ 0, "protocol", "ID", OPT_STR, &o.protocol, 0, 0, "the protocol of --raw" },
 	{ 0, "identify", NULL, OPT_FLAG, &o.identify, 0, 0, "print what PEER says of itself" },
@@ -40,12 +53,18 @@ static const struct opt opts[] = {
 	{ 0 },
 };
 static const struct opt_tool tool = {
-	"mai-send", "[-k KEY] --raw --protocol ID PEER\n"
-	            "mai-send [-k KEY] -l ADDRESS (-a FILE | --any) --raw --protocol ID -- COMMAND [ARGUMENT...]\n"
-	            "mai-send [-k KEY] --identify PEER",
+	"mai-send", "[-k KEY] [--wire TYPE] PEER[,REPLICA...] [PEER...]\n"
+	            "mai-send [-k KEY] -l ADDRESS (-a FILE | --any) [--shared] -- COMMAND [ARGUMENT...]\n"
+	            "mai-send [-k KEY] [-l ADDRESS (-a FILE | --any)] --raw --protocol ID PEER | -- COMMAND\n"
+	            "mai-send [-k KEY] --identify [--json] PEER",
 	"Joins pipelines to those of peers, over libp2p.", opts,
 };
 
+/* A peer that has replicas and is silent for so long after a question is left for one of them. */
+#define PING (NODE_SECOND / 5)
+#define SILENCE (NODE_SECOND * 7 / 10)
+
+static enum stream_dtype wire = STREAM_F32;
 static struct loop *loop;
 static struct node node;
 static struct key key;
@@ -102,16 +121,35 @@ told(void *arg, struct conn *c, const char *event, const char *reason)
 	msg_info("%s: %s%s%s%s%s", conn_where(c), event, conn_peer(c)->n > 0 ? " " : "", peerid_text(conn_peer(c), peer), *reason ? ": " : "", reason);
 }
 
+static struct service *service;
+
+static void
+drained(void *arg)
+{
+	(void)arg;
+	loop_stop(loop);
+}
+
+/* HUP: new guests get a new command, and the list is read again. TERM: those who are there may finish; a second one ends all. */
 static void
 got_signal(void *arg, int sig)
 {
+	static bool draining;
+
 	(void)arg;
-	if (sig == SIGCHLD)
+	if (sig == SIGCHLD) {
 		child_reap();
-	else if (sig == SIGHUP && o.allow && allow_read(&allow, o.allow) < 0)
-		msg_error("%s", err_reason());
-	else if (sig == SIGTERM || sig == SIGINT)
+	} else if (sig == SIGHUP) {
+		if (o.allow && allow_read(&allow, o.allow) < 0)
+			msg_error("%s", err_reason());
+		if (service)
+			serve_renew(service);
+	} else if (sig == SIGTERM && service && !draining) {
+		draining = true;
+		serve_drain(service, drained, NULL);
+	} else if (sig == SIGTERM || sig == SIGINT) {
 		loop_stop(loop);
+	}
 }
 
 /* Says where it listens: on stderr, since stdout is for data. */
@@ -151,6 +189,8 @@ serve(char **argv)
 {
 	struct listener *l[NODE_MAX_ADDRESSES] = { 0 };
 	struct signals signals = { 0 };
+	const struct serve_options so = { .argv = argv, .shared = o.shared, .max_guests = (size_t)o.most, .max_peer_guests = (size_t)o.most_of_peer,
+		.max_sequences = (uint32_t)o.sequences, .idle_ns = (uint64_t)(o.idle * (double)NODE_SECOND), .rows_a_second = (uint64_t)o.rate };
 	struct exec *e = NULL;
 	int rc = -1;
 
@@ -158,13 +198,15 @@ serve(char **argv)
 	node.allows = allows;
 	node.told = told;
 	if ((!o.allow || allow_read(&allow, o.allow) == 0) && signals_begin(&signals, loop, got_signal, NULL) == 0 &&
-	    (e = exec_new(&node, o.protocol, argv, (size_t)o.most)) && begin_listening(l) == 0) {
+	    (o.raw ? (e = exec_new(&node, o.protocol, argv, (size_t)o.most)) != NULL : (service = serve_new(&node, &so)) != NULL) &&
+	    begin_listening(l) == 0) {
 		say_addresses();
 		rc = loop_run(loop);
 	}
 	for (size_t i = 0; i < NODE_MAX_ADDRESSES; i++)
 		listen_free(l[i]);
 	exec_free(e);
+	serve_free(service);
 	signals_end(&signals);
 	return rc;
 }
@@ -182,19 +224,44 @@ check(int operands)
 		return opt_usage(&tool, "-a FILE or --any: who may come in?");
 	if (!serves && (o.allow || o.any))
 		return opt_usage(&tool, "--allow and --any are for serving (-l)");
-	if (serves ? operands == 0 : operands != 1)
-		return opt_usage(&tool, serves ? "no COMMAND is named" : "one PEER is wanted");
-	if (!o.identify && (!o.raw || !o.protocol))
-		return opt_usage(&tool, "--raw and --protocol ID are missing");
+	if (operands == 0)
+		return opt_usage(&tool, serves ? "no COMMAND is named" : "no PEER is named");
+	if (!serves && (o.raw || o.identify) && operands != 1)
+		return opt_usage(&tool, "one PEER is wanted");
+	if (!serves && operands > RELAY_MAX_HOPS)
+		return opt_usage(&tool, "more than %d peers in a chain", RELAY_MAX_HOPS);
+	if (o.raw != (o.protocol != NULL))
+		return opt_usage(&tool, "--raw and --protocol ID go together");
+	if (o.wire && !stream_dtype_named(strcmp(o.wire, "q8") == 0 ? "q8_0" : o.wire, &wire))
+		return opt_usage(&tool, "--wire is f32, f16, bf16 or q8, not '%s'", o.wire);
 	return 0;
 }
 
+/* stdin through the peers, each with its replicas, to stdout. */
 static int
-dial(const char *peer)
+relay(char **peer, size_t n)
+{
+	static struct relay_peers hops[RELAY_MAX_HOPS];
+	const struct hop_options ho = { .wire = wire, .compress = o.zstd, .journal = o.journal, .timeout_ns = (uint64_t)(o.timeout * (double)NODE_SECOND) };
+
+	for (size_t i = 0; i < n; i++) {
+		if (relay_parse(&hops[i], peer[i]) < 0)
+			return -1;
+		if (hops[i].n > 1)
+			node.silence_ns = SILENCE; /* there is another */
+	}
+	node.ping_ns = PING;
+	return relay_run(&node, hops, n, &ho, STDIN_FILENO, STDOUT_FILENO);
+}
+
+static int
+dial(char **peer, size_t n)
 {
 	struct multiaddr a;
 
-	if (multiaddr_parse(&a, peer) < 0)
+	if (!o.raw && !o.identify)
+		return relay(peer, n);
+	if (multiaddr_parse(&a, peer[0]) < 0)
 		return -1;
 	if (!o.identify)
 		return attach_run(&node, &a, o.protocol, STDIN_FILENO, STDOUT_FILENO);
@@ -214,7 +281,7 @@ main(int argc, char **argv)
 		return rc;
 	rc = begin();
 	if (rc == 0)
-		rc = o.listen.n > 0 || o.stdio ? serve(argv + first) : dial(argv[first]);
+		rc = o.listen.n > 0 || o.stdio ? serve(argv + first) : dial(argv + first, (size_t)(argc - first));
 	rc = rc < 0 ? msg_fail() : 0;
 	end();
 	free(o.listen.item);

@@ -28,6 +28,7 @@ struct conn {
 	struct conn_owner owner;
 	enum state state;
 	bool initiator, incoming, is_socket, closing;
+	bool disowned;
 	bool finishing, done;        /* it closes when all is sent; that has come about */
 	char where[WHERE];
 	char reason[512];
@@ -143,6 +144,19 @@ half_close(struct conn *c)
 		close(c->out.fd);
 		c->out.fd = c->in.fd;
 	}
+}
+
+void
+conn_disown(struct conn *c)
+{
+	c->owner = (struct conn_owner){ 0 };
+	c->disowned = true;
+}
+
+bool
+conn_is_disowned(const struct conn *c)
+{
+	return c->disowned;
 }
 
 static void

@@ -43,6 +43,9 @@ void conn_close(struct conn *c);
 void conn_finish(struct conn *c);
 bool conn_is_done(const struct conn *c);
 
+/* Its owner is not told any more, nor are those who wait for a stream of it. */
+void conn_disown(struct conn *c);
+
 /*
  * Opens a stream and agrees on a protocol. `agreed` gets the stream, or NULL with a reason. 0; -1 with a reason, and `agreed`
  * is not called.

@@ -11,6 +11,7 @@ struct conn_start {
 };
 struct conn *conn_make(struct node *n, int in, int out, const struct conn_start *start, const struct conn_owner *owner);
 
+bool conn_is_disowned(const struct conn *c);
 struct conn *conn_next(const struct conn *c); /* of its node's list */
 
 /* Sends what all connections have gathered, and puts away those that are closing. */

@@ -28,7 +28,7 @@ give_up(struct choice *c)
 {
 	loop_cancel(&c->timer);
 	ystream_free(c->stream);
-	if (c->agreed)
+	if (c->agreed && !conn_is_disowned(c->conn))
 		c->agreed(c->arg, NULL);
 	free(c);
 }

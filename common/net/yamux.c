@@ -167,6 +167,12 @@ ystream_data(const struct ystream *s, size_t *n)
 	return s->in.data ? s->in.data + s->taken : NULL;
 }
 
+bool
+ystream_is_empty(const struct ystream *s)
+{
+	return s->taken == s->in.len;
+}
+
 /*
  * Grants what was taken, half a window at a time. A stream that used up half its window in less than two round trips is
  * held back by it: it gets twice as much.

@@ -92,6 +92,8 @@ struct ystream *ystream_open(struct yamux *y);
 /* What has come and is not taken yet, n bytes. */
 const uint8_t *ystream_data(const struct ystream *s, size_t *n);
 
+bool ystream_is_empty(const struct ystream *s); /* nothing has come that is not taken */
+
 /* Takes n of these bytes; the other side may send as many more. 0 or -1. */
 int ystream_take(struct ystream *s, size_t n, uint64_t now);
 

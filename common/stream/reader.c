@@ -84,6 +84,21 @@ stream_reader_new(int fd, const char *name)
 	return r;
 }
 
+struct stream_reader *
+stream_reader_fed(const char *name)
+{
+	struct stream_reader *r = mem_alloc(1, sizeof *r);
+
+	if (!r || !(r->name = mem_strdup(name))) {
+		free(r);
+		return NULL;
+	}
+	r->fd = -1;
+	r->start = -1;
+	r->need = STREAM_HEADER_SIZE;
+	return r;
+}
+
 void
 stream_reader_free(struct stream_reader *r)
 {
@@ -215,6 +230,34 @@ stream_fill(struct stream_reader *r)
 	bool again;
 
 	return fill(r, &again);
+}
+
+int
+stream_feed(struct stream_reader *r, const void *data, size_t n)
+{
+	const uint8_t *from = data;
+
+	while (n > 0) {
+		size_t room, some;
+		if (make_room(r) < 0)
+			return -1;
+		/* More than the next frame may be given: then it is there already, and no claim is believed by growing. */
+		if (r->cap == r->len && grow(r, 2 * r->cap) < 0)
+			return -1;
+		room = r->cap - r->len;
+		some = n < room ? n : room;
+		memcpy(r->buffer + r->len, from, some);
+		r->len += some;
+		from += some;
+		n -= some;
+	}
+	return 0;
+}
+
+void
+stream_feed_end(struct stream_reader *r)
+{
+	r->ended = true;
 }
 
 /* ---- taking from it ---- */

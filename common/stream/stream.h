@@ -203,6 +203,14 @@ int stream_fill(struct stream_reader *r);
 int stream_take_header(struct stream_reader *r, struct stream_header *h);
 int stream_take(struct stream_reader *r, struct frame *f);
 
+/*
+ * A reader of bytes that come otherwise than by a descriptor: it is given them, and told when none follow. Instead of
+ * stream_fill; the others take what is there.
+ */
+struct stream_reader *stream_reader_fed(const char *name); /* NULL: no memory */
+int stream_feed(struct stream_reader *r, const void *data, size_t n); /* 0 or -1 */
+void stream_feed_end(struct stream_reader *r);
+
 /* Do the rows of a frame hold until stream_reader_free? They do where they lie in a mapped file, and not where they
  * were read or decompressed. */
 bool stream_keeps(const struct stream_reader *r, const struct frame *f);

@@ -132,11 +132,11 @@ says() {
 }
 
 @test "a command that fails, ends early, or is too many" {
-	serve --any -l /ip4/127.0.0.1/tcp/0 --max-commands 1 --raw --protocol $echo -- head -c 5
+	serve --any -l /ip4/127.0.0.1/tcp/0 --max-streams 1 --raw --protocol $echo -- head -c 5
 	[ "$(ask "$peer" <bytes | wc -c)" = 5 ]
 	kill $server
 	wait $server
-	serve --any -l /ip4/127.0.0.1/tcp/0 --max-commands 1 --raw --protocol $echo -- cat
+	serve --any -l /ip4/127.0.0.1/tcp/0 --max-streams 1 --raw --protocol $echo -- cat
 	(sleep 10 | ask "$peer") 3>&- &
 	within 5 grep -q connected "$BATS_TEST_TMPDIR/server"
 	sleep 0.3

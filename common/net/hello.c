@@ -1,0 +1,70 @@
+#include "net/hello.h"
+
+#include "base/err.h"
+#include "net/proto.h"
+#include "net/uvarint.h"
+
+enum { VERSION = 1, SEQUENCES = 2, FRAMES = 3, BACK = 4 };
+
+int
+hello_pack(struct buf *to, const struct hello *h)
+{
+	struct buf message = { 0 };
+	uint8_t size[UVARINT_MAX];
+	int rc = -1;
+
+	if (proto_put_number(&message, VERSION, HELLO_VERSION) == 0 && proto_put_number(&message, SEQUENCES, h->sequences) == 0 &&
+	    proto_put_number(&message, FRAMES, h->frames) == 0 && proto_put_number(&message, BACK, (uint64_t)h->back) == 0 &&
+	    buf_add(to, size, uvarint_put(size, message.len)) == 0)
+		rc = buf_add(to, message.data, message.len);
+	buf_free(&message);
+	return rc;
+}
+
+static uint32_t
+capped(uint64_t x)
+{
+	return x < UINT32_MAX ? (uint32_t)x : UINT32_MAX;
+}
+
+static int
+unpack(struct hello *h, struct proto p)
+{
+	struct proto_field f;
+	uint64_t version = 0;
+	int rc;
+
+	while ((rc = proto_next(&p, &f)) > 0) {
+		if (f.is_bytes || f.skipped)
+			continue;
+		if (f.number == VERSION)
+			version = f.value;
+		else if (f.number == SEQUENCES)
+			h->sequences = capped(f.value);
+		else if (f.number == FRAMES)
+			h->frames = capped(f.value);
+		else if (f.number == BACK)
+			h->back = (enum stream_dtype)capped(f.value);
+	}
+	if (rc == 0 && version != HELLO_VERSION)
+		return err_set(ERR_DATA, "the peer speaks version %llu of %s", (unsigned long long)version, HELLO_PROTOCOL);
+	if (rc == 0 && !stream_dtype_name(h->back))
+		return err_set(ERR_DATA, "the peer wants hidden states of type %u", (unsigned)h->back);
+	return rc;
+}
+
+ssize_t
+hello_unpack(struct hello *h, const uint8_t *data, size_t n)
+{
+	uint64_t size;
+	int used = uvarint_get(&size, data, n);
+
+	*h = (struct hello){ 0 };
+	if (used <= 0)
+		return used;
+	if (size > HELLO_MAX)
+		return err_set(ERR_DATA, "a first message of %llu bytes", (unsigned long long)size);
+	if (n - (size_t)used < size)
+		return 0;
+	return unpack(h, (struct proto){ data + used, size }) < 0 ? -1 : (ssize_t)((size_t)used + size); /* <= HELLO_MAX + 9 */
+}

@@ -1,0 +1,338 @@
+#include "net/hop.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/msg.h"
+#include "net/session.h"
+
+enum {
+	MOST_FRAMES = 256,          /* of rows under way */
+	MOST_BACKLOG = 1 << 23,     /* bytes that wait to be sent */
+	SMALL = 16,                 /* rows: frames up to so many take about the same time */
+};
+#define PATIENCE (NODE_SECOND / 2)       /* beyond what rows take */
+#define FIRST_PATIENCE (30 * NODE_SECOND) /* as long as nothing is known of that */
+
+static uint64_t
+now_of(const struct hop *h)
+{
+	return loop_now(h->node->loop);
+}
+
+static void
+fail(struct hop *h)
+{
+	if (h->failed)
+		return;
+	h->failed = true;
+	loop_cancel(&h->deadline);
+	loop_cancel(&h->stall);
+	h->calls.failed(h->calls.arg);
+}
+
+bool
+hop_full(const struct hop *h)
+{
+	return journal_waiting(h->journal) >= MOST_FRAMES || (h->active && wire_backlog(&h->active->wire) >= MOST_BACKLOG) || !h->active;
+}
+
+/* ---- who serves ---- */
+
+static int
+put(void *arg, const struct frame *f)
+{
+	struct session *s = arg;
+
+	return wire_put(&s->wire, f);
+}
+
+/* The session that is ready and nearest; NULL: none. */
+static struct session *
+nearest(struct hop *h)
+{
+	struct session *best = NULL;
+
+	for (size_t i = 0; i < h->n; i++) {
+		struct session *s = &h->session[i];
+		if (s->state == SESSION_READY && (!best || conn_round_trip(s->conn) < conn_round_trip(best->conn)))
+			best = s;
+	}
+	return best;
+}
+
+static void
+activate(struct hop *h, struct session *s)
+{
+	char where[MULTIADDR_TEXT];
+	uint64_t rows = journal_rows(h->journal);
+
+	h->active = s;
+	h->progress = now_of(h);
+	loop_cancel(&h->deadline);
+	msg_info("%s serves%s", multiaddr_text(&s->peer, where), rows > 0 ? " from now on" : "");
+	if (journal_replay(h->journal, h->strip, put, s, &s->skip) < 0 || wire_push(&s->wire) < 0) {
+		session_lost(s);
+		return;
+	}
+	if (!hop_full(h))
+		h->calls.room(h->calls.arg);
+}
+
+void
+hop_ready(struct hop *h, struct session *s)
+{
+	if (!h->active)
+		activate(h, s);
+}
+
+/* All have said that they are none: the last reason is the hop's. */
+static bool
+all_refuse(const struct hop *h)
+{
+	for (size_t i = 0; i < h->n; i++)
+		if (h->session[i].refusals < SESSION_REFUSALS)
+			return false;
+	return true;
+}
+
+void
+hop_lost(struct hop *h, struct session *s, bool was_ready)
+{
+	struct session *other;
+
+	if (h->failed)
+		return;
+	if (all_refuse(h)) {
+		err_set(h->status, "%s", h->reason);
+		fail(h);
+		return;
+	}
+	if (!was_ready || h->active != s)
+		return;
+	h->active = NULL;
+	if ((other = nearest(h)))
+		activate(h, other);
+	else
+		loop_at(h->node->loop, &h->deadline, now_of(h) + h->o.timeout_ns);
+}
+
+static void
+too_late(void *arg)
+{
+	struct hop *h = arg;
+
+	err_set(ERR_SYSTEM, "no peer serves: %s", *h->reason ? h->reason : "no answer");
+	fail(h);
+}
+
+/* ---- rows that don't come back ---- */
+
+static uint64_t
+patience(const struct hop *h)
+{
+	double ns = h->oldest_rows <= SMALL || h->row_ns == 0 ? h->small_ns * (h->oldest_rows <= SMALL ? 1 : h->oldest_rows) :
+	    h->row_ns * h->oldest_rows;
+
+	return h->small_ns == 0 && h->row_ns == 0 ? FIRST_PATIENCE : PATIENCE + (uint64_t)(4 * ns); /* positive */
+}
+
+/* An answer took so long for so many rows. The longest counts, less with time. */
+static void
+measure(struct hop *h, double ns, uint32_t rows)
+{
+	double *most = rows <= SMALL ? &h->small_ns : &h->row_ns;
+
+	if (rows > SMALL)
+		ns /= rows;
+	*most = ns > *most * 0.98 ? ns : *most * 0.98;
+}
+
+static void
+watch(void *arg)
+{
+	struct hop *h = arg;
+	uint64_t now = now_of(h), wait = patience(h);
+	bool others = false;
+
+	for (size_t i = 0; i < h->n; i++)
+		others |= &h->session[i] != h->active && h->session[i].state == SESSION_READY;
+	if (h->active && others && (journal_waiting(h->journal) > 0 || h->active->skip > 0) && now - h->progress > wait) {
+		err_set(ERR_SYSTEM, "no rows for %.1f s", (double)(now - h->progress) / 1e9);
+		session_lost(h->active);
+	}
+	if (!h->failed)
+		loop_at(h->node->loop, &h->stall, now + NODE_SECOND / 10);
+}
+
+/* ---- headers ---- */
+
+static bool
+same_headers(const struct stream_header *a, const struct stream_header *b)
+{
+	return a->kind == b->kind && a->width == b->width && a->next_layer == b->next_layer && hash_equal(&a->vocab_id, &b->vocab_id) &&
+	    hash_equal(&a->model_id, &b->model_id) && strcmp(a->profile, b->profile) == 0;
+}
+
+/* A stage that gives hidden states of another layer needs no token ids but where it takes tokens. */
+static void
+decide_stripping(struct hop *h)
+{
+	bool samples = h->header.kind != STREAM_HIDDEN;
+
+	h->strip.tokens = !samples && h->input.kind == STREAM_HIDDEN;
+	h->strip.sampling = !samples;
+}
+
+int
+hop_heard(struct hop *h, struct session *s)
+{
+	struct stream_header head = s->header;
+
+	if (h->has_header)
+		return same_headers(&h->header, &head) ? 0 : err_set(ERR_DATA, "serves another model, layer or profile than the peer before");
+	head.dtype = STREAM_F32;
+	h->header = head;
+	h->has_header = true;
+	if (h->calls.header(h->calls.arg, &head) < 0)
+		fail(h);
+	return 0;
+}
+
+static void
+prove_all(struct hop *h)
+{
+	for (size_t i = 0; i < h->n; i++)
+		if (h->session[i].state == SESSION_WAITS && session_prove(&h->session[i]) < 0)
+			session_lost(&h->session[i]);
+}
+
+int
+hop_header(struct hop *h, const struct stream_header *head)
+{
+	if (head->kind == STREAM_HIDDEN && stream_row_bytes(h->o.wire, head->width) == 0)
+		return err_set(ERR_DATA, "rows of %u elements can't be %s", (unsigned)head->width, stream_dtype_name(h->o.wire));
+	h->input = *head;
+	h->has_input = true;
+	decide_stripping(h);
+	prove_all(h);
+	return 0;
+}
+
+/* ---- frames ---- */
+
+int
+hop_send(struct hop *h, const struct frame *f)
+{
+	enum stream_dtype to = h->input.kind == STREAM_HIDDEN ? h->o.wire : h->input.dtype;
+	const struct frame *own = rows_convert(&h->out, f, h->input.width, h->input.dtype, to, false);
+	struct frame space;
+	bool was_idle = journal_waiting(h->journal) == 0;
+
+	decide_stripping(h);
+	if (!own || journal_sent(h->journal, own) < 0)
+		return -1;
+	if (was_idle && f->type == FRAME_ROWS) {
+		h->progress = now_of(h);
+		h->oldest_rows = f->n_rows;
+	}
+	if (!h->active)
+		return 0;
+	if (wire_put(&h->active->wire, journal_strip(&space, h->row, own, h->strip)) < 0 || wire_push(&h->active->wire) < 0)
+		session_lost(h->active);
+	return 0;
+}
+
+int
+hop_came(struct hop *h, struct session *s, const struct frame *f)
+{
+	bool sampled = h->header.kind == STREAM_LOGITS;
+	struct frame out;
+	const struct frame *own;
+	uint64_t now = now_of(h);
+
+	if (s != h->active)
+		return err_set(ERR_DATA, "a frame that nothing was sent for");
+	if (f->type == FRAME_ROWS) {
+		if (s->skip == 0)
+			measure(h, (double)(now - h->progress), h->oldest_rows);
+		h->progress = now;
+	}
+	if (s->skip > 0 && f->type != FRAME_CLOSE) {
+		s->skip--;
+		return 0;
+	}
+	switch (journal_came(h->journal, f, sampled, &out)) {
+	case JOURNAL_WRONG:
+		return -1;
+	case JOURNAL_FAILED:
+		fail(h);
+		return 0;
+	default:
+		break;
+	}
+	h->oldest_rows = journal_oldest(h->journal);
+	if (f->type == FRAME_END)
+		h->ended = true;
+	own = rows_convert(&h->in, &out, h->header.width, s->header.dtype, STREAM_F32, false);
+	if (!own || h->calls.frame(h->calls.arg, own) < 0)
+		fail(h);
+	return 0;
+}
+
+/* ---- all of it ---- */
+
+static void
+again(void *arg)
+{
+	session_start(arg);
+}
+
+struct hop *
+hop_new(struct node *n, const struct multiaddr *peer, size_t n_peers, const struct hop_options *o, const struct hop_calls *c)
+{
+	struct hop *h;
+
+	if (n_peers == 0 || n_peers > HOP_MAX_PEERS) {
+		err_set(ERR_USAGE, "a peer has at most %d replicas", HOP_MAX_PEERS - 1);
+		return NULL;
+	}
+	if (!(h = mem_alloc(1, sizeof *h)))
+		return NULL;
+	h->node = n;
+	h->o = *o;
+	h->calls = *c;
+	h->n = n_peers;
+	h->deadline = (struct loop_timer){ .call = too_late, .arg = h };
+	h->stall = (struct loop_timer){ .call = watch, .arg = h };
+	if (!(h->journal = journal_new(o->journal))) {
+		free(h);
+		return NULL;
+	}
+	loop_at(n->loop, &h->deadline, now_of(h) + o->timeout_ns);
+	loop_at(n->loop, &h->stall, now_of(h) + NODE_SECOND / 10);
+	for (size_t i = 0; i < n_peers; i++) {
+		struct session *s = &h->session[i];
+		*s = (struct session){ .hop = h, .peer = peer[i], .again = { .call = again, .arg = s } };
+		session_start(s);
+	}
+	return h;
+}
+
+void
+hop_free(struct hop *h)
+{
+	if (!h)
+		return;
+	h->failed = true;
+	loop_cancel(&h->deadline);
+	loop_cancel(&h->stall);
+	for (size_t i = 0; i < h->n; i++)
+		session_stop(&h->session[i]);
+	journal_free(h->journal);
+	rows_free(&h->out);
+	rows_free(&h->in);
+	free(h);
+}

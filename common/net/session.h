@@ -1,0 +1,72 @@
+/* session.h: a stream to one peer of a hop, from the connection on until it serves. Private to hop.c and session.c. */
+#ifndef MAI_NET_SESSION_H
+#define MAI_NET_SESSION_H
+
+#include "net/conn.h"
+#include "net/journal.h"
+#include "net/rows.h"
+#include "net/hop.h"
+#include "net/wire.h"
+
+enum { SESSION_REFUSALS = 3 }; /* after so many it is not tried any more */
+
+enum session_state {
+	SESSION_DOWN,      /* not connected; tries again at a time */
+	SESSION_CONNECTS,
+	SESSION_OPENS,     /* the stream */
+	SESSION_HEARS,     /* waits for the peer's hello and header */
+	SESSION_WAITS,     /* for the header of what goes in */
+	SESSION_PROVES,    /* the header was sent, and a frame without rows that must come back */
+	SESSION_READY,     /* serves, or could */
+	SESSION_DONE,      /* the end of its stream has come */
+};
+
+struct session {
+	struct hop *hop;
+	struct multiaddr peer;
+	enum session_state state;
+	struct conn *conn;
+	struct wire wire;
+	struct stream_header header; /* of what it gives */
+	struct loop_timer again;
+	unsigned failures, refusals; /* in a row; those that were not the network's */
+	size_t skip;                 /* answers to come that are known already */
+};
+
+struct hop {
+	struct node *node;
+	struct hop_options o;
+	struct hop_calls calls;
+	struct session session[HOP_MAX_PEERS];
+	size_t n;
+	struct session *active;
+	struct journal *journal;
+	struct strip strip;
+	bool has_header, has_input;
+	struct stream_header header, input; /* of what it gives (f32), of what comes in */
+	bool ended;                         /* FRAME_END was sent; it has come back */
+	bool failed;
+	char reason[512];                   /* why a peer was lost the last time */
+	int status;
+	struct rows out, in;                /* space for frames that are converted */
+	struct row row[STREAM_MAX_ROWS];
+	struct loop_timer deadline;         /* until a peer serves */
+	struct loop_timer stall;            /* until rows come back */
+	uint64_t progress;                  /* when rows came back the last time, or were sent to an idle peer */
+	double small_ns, row_ns;            /* what a frame of few rows takes at most; what a row of a large frame does */
+	uint32_t oldest_rows;
+};
+
+/* session.c */
+void session_start(struct session *s);                  /* connects */
+void session_stop(struct session *s);                   /* closes, without trying again */
+void session_lost(struct session *s);                   /* with the reason that is set: down, and tries again later */
+int session_prove(struct session *s);                   /* the header of what goes in is known. 0 or -1 */
+
+/* hop.c, called by sessions */
+int hop_heard(struct hop *h, struct session *s);        /* its header has come: 0, or -1 where it is another than the hop's */
+void hop_ready(struct hop *h, struct session *s);
+int hop_came(struct hop *h, struct session *s, const struct frame *f); /* from a ready session. 0, or -1: of no use */
+void hop_lost(struct hop *h, struct session *s, bool was_ready);
+
+#endif
