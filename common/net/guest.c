@@ -106,7 +106,7 @@ open_seq(struct guest *g, uint32_t seq)
 		err_set(ERR_DATA, "sequence %u is opened twice", seq);
 		return NULL;
 	}
-	if (g->seqs.n >= g->service->o->max_sequences) {
+	if (g->n_open >= g->service->o->max_sequences) {
 		err_set(ERR_DATA, "more than %u sequences", (unsigned)g->service->o->max_sequences);
 		return NULL;
 	}
@@ -121,6 +121,7 @@ open_seq(struct guest *g, uint32_t seq)
 		seqmap_remove(&g->seqs, seq);
 		goto fail;
 	}
+	g->n_open++;
 	g->service->count.sequences++;
 	g->service->count.sequences_now++;
 	return q;
@@ -149,6 +150,7 @@ send_on(struct guest *g, const struct frame *f)
 	if (f->type == FRAME_CLOSE) {
 		if (q->closing)
 			return err_set(ERR_DATA, "sequence %u is closed twice", f->seq);
+		g->n_open--;
 		q->closing = true;
 		q->pos = f->pos;
 		q->reason = f->reason;
@@ -190,6 +192,13 @@ is_allowed(struct guest *g, uint32_t rows)
 	return true;
 }
 
+/* Those that it has closed are not gone until the command says so: no more are begun meanwhile. */
+static bool
+is_crowded(const struct guest *g)
+{
+	return g->seqs.n >= 2 * (size_t)g->service->o->max_sequences;
+}
+
 /* Frames that are there: 1: one of rows waits; 0: more is needed; -1. */
 static int
 take_frames(struct guest *g)
@@ -197,7 +206,7 @@ take_frames(struct guest *g)
 	struct frame f;
 	int rc = 0;
 
-	while (!g->has_rows && !g->done && (rc = stream_take(g->wire.in, &f)) > 0) {
+	while (!g->has_rows && !g->done && !is_crowded(g) && (rc = stream_take(g->wire.in, &f)) > 0) {
 		g->heard = now_of(g);
 		if (f.type == FRAME_ERROR)
 			return err_set(ERR_DATA, "%.*s", (int)f.text_len, f.text);
@@ -221,7 +230,7 @@ guest_read(struct guest *g)
 	size_t n, before;
 	int rc;
 
-	if (g->waits)
+	if (g->waits || is_crowded(g))
 		return;
 	do {
 		ystream_data(g->wire.stream, &before);
@@ -229,7 +238,7 @@ guest_read(struct guest *g)
 		if (rc == 0 && !g->done)
 			rc = wire_pull(&g->wire, AT_ONCE, now_of(g)) < 0 ? -1 : take_frames(g);
 		ystream_data(g->wire.stream, &n);
-	} while (rc == 0 && !g->done && n < before);
+	} while (rc == 0 && !g->done && !is_crowded(g) && n < before);
 	if (rc < 0) {
 		guest_fail(g);
 		return;

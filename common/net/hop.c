@@ -9,6 +9,7 @@
 #include "net/session.h"
 
 enum {
+	FRUITLESS = 4,              /* peers that are lost without anything new, beside two of each */
 	MOST_FRAMES = 256,          /* of rows under way */
 	MOST_BACKLOG = 1 << 23,     /* bytes that wait to be sent */
 	SMALL = 16,                 /* rows: frames up to so many take about the same time */
@@ -63,12 +64,23 @@ nearest(struct hop *h)
 	return best;
 }
 
+/* A stage that gives hidden states needs no token ids but where it takes tokens. */
+static void
+decide_stripping(struct hop *h)
+{
+	bool samples = h->header.kind != STREAM_HIDDEN;
+
+	h->strip.tokens = !samples && h->input.kind == STREAM_HIDDEN;
+	h->strip.sampling = !samples;
+}
+
 static void
 activate(struct hop *h, struct session *s)
 {
 	char where[MULTIADDR_TEXT];
 	uint64_t rows = journal_rows(h->journal);
 
+	decide_stripping(h);
 	h->active = s;
 	h->progress = now_of(h);
 	loop_cancel(&h->deadline);
@@ -113,6 +125,11 @@ hop_lost(struct hop *h, struct session *s, bool was_ready)
 	if (!was_ready || h->active != s)
 		return;
 	h->active = NULL;
+	if (++h->fruitless > FRUITLESS + 2 * h->n) {
+		err_set(h->status, "%s", h->reason);
+		fail(h);
+		return;
+	}
 	if ((other = nearest(h)))
 		activate(h, other);
 	else
@@ -176,16 +193,6 @@ same_headers(const struct stream_header *a, const struct stream_header *b)
 	    hash_equal(&a->model_id, &b->model_id) && strcmp(a->profile, b->profile) == 0;
 }
 
-/* A stage that gives hidden states of another layer needs no token ids but where it takes tokens. */
-static void
-decide_stripping(struct hop *h)
-{
-	bool samples = h->header.kind != STREAM_HIDDEN;
-
-	h->strip.tokens = !samples && h->input.kind == STREAM_HIDDEN;
-	h->strip.sampling = !samples;
-}
-
 int
 hop_heard(struct hop *h, struct session *s)
 {
@@ -216,7 +223,6 @@ hop_header(struct hop *h, const struct stream_header *head)
 		return err_set(ERR_DATA, "rows of %u elements can't be %s", (unsigned)head->width, stream_dtype_name(h->o.wire));
 	h->input = *head;
 	h->has_input = true;
-	decide_stripping(h);
 	prove_all(h);
 	return 0;
 }
@@ -231,7 +237,10 @@ hop_send(struct hop *h, const struct frame *f)
 	struct frame space;
 	bool was_idle = journal_waiting(h->journal) == 0;
 
-	decide_stripping(h);
+	h->opened += f->type == FRAME_OPEN || f->type == FRAME_FORK;
+	h->opened -= f->type == FRAME_CLOSE && h->opened > 0;
+	if (h->active && h->opened > h->active->wire.hello.sequences)
+		return err_set(ERR_DATA, "the peer takes %u sequences at a time", (unsigned)h->active->wire.hello.sequences);
 	if (!own || journal_sent(h->journal, own) < 0)
 		return -1;
 	if (was_idle && f->type == FRAME_ROWS) {
@@ -273,6 +282,7 @@ hop_came(struct hop *h, struct session *s, const struct frame *f)
 	default:
 		break;
 	}
+	h->fruitless = 0;
 	h->oldest_rows = journal_oldest(h->journal);
 	if (f->type == FRAME_END)
 		h->ended = true;

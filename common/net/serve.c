@@ -82,7 +82,7 @@ serve_renew(struct service *s)
 		next = h->next;
 		h->retired = true;
 		if (h->n_guests == 0)
-			share_free(h);
+			loop_at(s->node->loop, &h->reap, 0);
 	}
 }
 

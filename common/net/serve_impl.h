@@ -38,7 +38,7 @@ struct share {
 	struct service *service;
 	struct share *next, **link;
 	struct worker *worker;
-	bool retired;                 /* takes no more guests */
+	bool retired, failed;         /* takes no more guests */
 	bool has_header;              /* of what the command gives */
 	struct stream_header header;
 	bool proposed, accepted;      /* `takes` was sent to the command; it has answered */
@@ -69,6 +69,7 @@ struct guest {
 	struct stream_header header;  /* of what it sends */
 	enum stream_dtype back;       /* in which hidden states go back */
 	struct seqmap seqs;           /* by its own numbers: struct shared_seq */
+	size_t n_open;                /* of them, those that it has not closed */
 	bool has_rows;                /* `frame` waits for the next batch; it lies in the reader */
 	struct frame frame;
 	unsigned under_way;           /* frames of rows that have not come back */

@@ -53,6 +53,8 @@ struct hop {
 	struct loop_timer deadline;         /* until a peer serves */
 	struct loop_timer stall;            /* until rows come back */
 	uint64_t progress;                  /* when rows came back the last time, or were sent to an idle peer */
+	unsigned fruitless;                 /* peers lost since something new came back */
+	size_t opened;                      /* sequences that were begun and not closed */
 	double small_ns, row_ns;            /* what a frame of few rows takes at most; what a row of a large frame does */
 	uint32_t oldest_rows;
 };

@@ -236,7 +236,7 @@ share_step(struct share *h)
 	h->stepping = false;
 	if (rc < 0) {
 		msg_error("%s", err_reason());
-		h->retired = true;
+		h->retired = h->failed = true;
 		loop_at(h->service->node->loop, &h->reap, 0);
 	}
 }
@@ -264,8 +264,14 @@ lingered(void *arg)
 static void
 reap(void *arg)
 {
+	struct share *h = arg;
+
+	if (is_over(h) && h->accepted && !h->failed) {
+		worker_retire(h->worker);
+		h->worker = NULL;
+	}
 	err_set(ERR_SYSTEM, "the command has failed");
-	share_free(arg);
+	share_free(h);
 }
 
 /* ---- what the command gives ---- */

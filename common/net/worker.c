@@ -12,6 +12,8 @@
 
 #define TOO_LONG ((uint64_t)1000000000) /* for the status of a command whose output has ended */
 
+#define FAREWELL (5 * TOO_LONG) /* for a command to end after its stream has */
+
 struct worker {
 	struct loop *loop;
 	struct child child;
@@ -23,6 +25,7 @@ struct worker {
 	struct buf out;
 	size_t sent;
 	bool has_header, failed;
+	bool retired;         /* nobody's any more: it frees itself */
 };
 
 static void
@@ -58,7 +61,10 @@ fail(struct worker *w)
 	loop_cancel(&w->end);
 	shut(w, &w->to);
 	shut(w, &w->from);
-	w->calls->gone(w->arg);
+	if (w->retired)
+		worker_free(w);
+	else
+		w->calls->gone(w->arg);
 }
 
 /* Its output has ended in the middle of its stream. */
@@ -83,7 +89,9 @@ gone(void *arg, struct child *c)
 	struct worker *w = arg;
 
 	(void)c;
-	if (w->from.fd < 0 && !w->failed)
+	if (w->retired)
+		worker_free(w);
+	else if (w->from.fd < 0 && !w->failed)
 		tell_end(w);
 }
 
@@ -97,6 +105,11 @@ take_all(struct worker *w)
 	struct frame f;
 	int rc = 1;
 
+	if (w->retired) {
+		while ((rc = stream_take(w->in, &f)) > 0 && f.type != FRAME_END)
+			;
+		return rc < 0 ? -1 : 0;
+	}
 	if (!w->has_header) {
 		if ((rc = stream_take_header(w->in, &h)) <= 0)
 			return rc;
@@ -157,6 +170,8 @@ push(struct worker *w)
 		buf_shift(&w->out, w->sent);
 		w->sent = 0;
 	}
+	if (w->retired && w->out.len == 0)
+		shut(w, &w->to);
 	return w->to.fd < 0 ? 0 : loop_want(w->loop, &w->to, w->out.len > 0 ? LOOP_WRITE : 0);
 }
 
@@ -181,6 +196,26 @@ int
 worker_put(struct worker *w, const struct frame *f)
 {
 	return stream_encode(&w->out, f, false) < 0 ? -1 : push(w);
+}
+
+static void
+too_long(void *arg)
+{
+	worker_free(arg);
+}
+
+void
+worker_retire(struct worker *w)
+{
+	if (!w->has_header) { /* it has nothing to lose */
+		worker_free(w);
+		return;
+	}
+	w->retired = true;
+	w->end.call = too_long;
+	loop_at(w->loop, &w->end, loop_now(w->loop) + FAREWELL);
+	if (worker_put(w, &(struct frame){ .type = FRAME_END }) < 0)
+		worker_free(w);
 }
 
 size_t

@@ -22,6 +22,9 @@ struct worker *worker_start(struct loop *l, char *const *argv, const struct work
 /* Ends it, without a call of `gone`. NULL: nothing. */
 void worker_free(struct worker *w);
 
+/* Ends its stream, and gives it up: it has some seconds to end by itself. */
+void worker_retire(struct worker *w);
+
 /* Kept until they can be written. 0 or -1. */
 int worker_put_header(struct worker *w, const struct stream_header *h);
 int worker_put(struct worker *w, const struct frame *f);

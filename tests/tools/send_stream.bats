@@ -1,0 +1,224 @@
+# Stages at nodes: the answer is the local one to the bit, whoever goes away; what a node sees and refuses.
+
+load setup
+
+setup_file() {
+	load setup
+	[ -e "$M" ] || return 0
+	cd "$BATS_FILE_TMPDIR" || return
+	for name in node me; do mai-sign keygen -q -W --json -o $name >$name.json; done
+	mai-shard split -q -n 3 -o parts "$M"
+	# one that takes its time, so that something can happen to it
+	mai-train init -q -V "$M" --dim 256 --layers 6 --heads 4 -c 256 --seed 3 -o slow.gguf
+	mai-shard split -q -n 3 -o slow slow.gguf
+	for i in $(seq 8); do printf 'Once upon a time there were %s dogs\n' "$i"; done >prompts
+	mai-tokenize -m "$M" -l <prompts >prompts.mai
+}
+
+setup() {
+	need_shared models/stories260K.gguf
+	cd "$BATS_FILE_TMPDIR" || return
+	servers=()
+}
+
+teardown() {
+	local p
+	for p in "${servers[@]:-}"; do
+		[ -z "$p" ] || kill -9 "$p" 2>/dev/null || :
+	done
+	pkill -9 -f "$BATS_FILE_TMPDIR/" 2>/dev/null || :
+}
+
+# within SECONDS COMMAND...: tries until it succeeds
+within() {
+	local end=$((SECONDS + $1))
+	shift
+	until "$@"; do
+		[ "$SECONDS" -lt "$end" ] || fail "not within the time: $*"
+		sleep 0.05
+	done
+}
+
+# node NAME ARGUMENT...: starts a node at a socket of that name
+node() {
+	rm -f "$BATS_TEST_TMPDIR/$1"
+	mai-send -v -k node.key --any -l "/unix$BATS_TEST_TMPDIR/$1" "${@:2}" 2>>"$BATS_TEST_TMPDIR/$1.log" 3>&- &
+	servers+=($!)
+	within 10 test -S "$BATS_TEST_TMPDIR/$1"
+}
+
+at() {
+	echo "/unix$BATS_TEST_TMPDIR/$1"
+}
+
+# generate MODEL VIA: ids of the answers, one a line
+generate() {
+	timeout 120 mai-run -q -n 60 --temp 1 --seed 7 --stop unlikely --via "$1" <prompts.mai >"$BATS_TEST_TMPDIR/out" && mai-cat --ids "$BATS_TEST_TMPDIR/out"
+}
+
+local_answer() {
+	generate "mai-run $1/0.gguf | mai-run $1/1.gguf | mai-run $1/2.gguf" >"$BATS_TEST_TMPDIR/want"
+	[ -s "$BATS_TEST_TMPDIR/want" ]
+}
+
+same() {
+	cmp "$BATS_TEST_TMPDIR/want" "$BATS_TEST_TMPDIR/got"
+}
+
+@test "through one node and through two, alone and shared: the bits of the local pipeline" {
+	local_answer parts
+	node a -- mai-run parts/1.gguf
+	node b --shared -- mai-run parts/2.gguf
+	node c -- sh -c 'mai-run parts/1.gguf | mai-run parts/2.gguf'
+	for via in "mai-run parts/0.gguf | mai-send -k me.key $(at a) | mai-run parts/2.gguf" \
+		"mai-run parts/0.gguf | mai-send -k me.key $(at a) $(at b)" \
+		"mai-run parts/0.gguf | mai-send -k me.key $(at a) | mai-send -z -k me.key $(at b)" \
+		"mai-run parts/0.gguf | mai-send -k me.key $(at c)"; do
+		generate "$via" >"$BATS_TEST_TMPDIR/got" && same || fail "$via"
+	done
+	node d -- mai-run "$M"
+	generate "mai-send -k me.key $(at d)" >"$BATS_TEST_TMPDIR/got" && same
+	# a plain pipe gives all logits
+	mai-tokenize -m "$M" "Once upon a time" | mai-run "$M" | mai-cat --npy >"$BATS_TEST_TMPDIR/want.npy"
+	mai-tokenize -m "$M" "Once upon a time" | mai-send -k me.key "$(at d)" | mai-cat --npy | cmp - "$BATS_TEST_TMPDIR/want.npy"
+	# streams one after another
+	mai-tokenize -m "$M" "Once" >one.mai
+	cat one.mai prompts.mai one.mai | mai-run "$M" | mai-cat --npy >"$BATS_TEST_TMPDIR/want.npy"
+	cat one.mai prompts.mai one.mai | mai-send -k me.key "$(at d)" | mai-cat --npy | cmp - "$BATS_TEST_TMPDIR/want.npy"
+}
+
+@test "types on the link: f16, bf16 and q8 come near, f32 keeps the bits" {
+	node a -- mai-run parts/1.gguf
+	nll() {
+		mai-run -q --perplexity --json --via "mai-run parts/0.gguf | mai-send -k me.key --wire $1 $(at a) | mai-run parts/2.gguf" \
+			<prompts.mai | jq .nll
+	}
+	mai-run -q --perplexity --json "$M" <prompts.mai | jq .nll >"$BATS_TEST_TMPDIR/want"
+	nll f32 >"$BATS_TEST_TMPDIR/got" && same
+	for type in f16 bf16 q8; do
+		nll $type >"$BATS_TEST_TMPDIR/got"
+		run -1 same
+		paste "$BATS_TEST_TMPDIR/want" "$BATS_TEST_TMPDIR/got" | awk '{ d = ($1 - $2) / $1; exit !(d < 0.01 && d > -0.01) }'
+	done
+	run -2 --separate-stderr mai-send -k me.key --wire f64 "$(at a)"
+	[[ $stderr == *"f32, f16, bf16 or q8"* ]]
+}
+
+@test "a node in the middle sees no token and no sampling settings; they come back" {
+	local_answer parts
+	node a -- sh -c "tee $BATS_TEST_TMPDIR/seen | mai-run parts/1.gguf"
+	generate "mai-run parts/0.gguf | mai-send -k me.key $(at a) | mai-run parts/2.gguf" >"$BATS_TEST_TMPDIR/got" && same
+	mai-cat --json "$BATS_TEST_TMPDIR/seen" >"$BATS_TEST_TMPDIR/seen.json"
+	[ "$(grep -c '"type":"rows"' "$BATS_TEST_TMPDIR/seen.json")" -gt 10 ]
+	run grep -c '"token":[0-9]' "$BATS_TEST_TMPDIR/seen.json"
+	[ "$output" = 0 ] || fail "tokens: $(grep -m 1 '"token":[0-9]' "$BATS_TEST_TMPDIR/seen.json" | head -c 300)"
+	jq -es '[.[] | select(.type == "open") | .temperature + .seed + (.stop | length)] | length == 8 and all(. == 0)' "$BATS_TEST_TMPDIR/seen.json" ||
+		fail "$(grep -m 1 open "$BATS_TEST_TMPDIR/seen.json")"
+}
+
+@test "mismatches are refused before any row is sent" {
+	node a -- mai-run parts/1.gguf
+	node b -- mai-run slow/2.gguf
+	says() {
+		run -1 --separate-stderr bash -o pipefail -c "$2"
+		[[ $stderr == *"$1"* ]] || fail "wanted '$1': $stderr"
+	}
+	says "takes hidden states" "timeout 20 mai-send -k me.key $(at a) <prompts.mai >out"
+	says "" "mai-run -q parts/0.gguf <prompts.mai | timeout 20 mai-send -k me.key $(at b) >out"
+	# a replica of another model is not one
+	within 5 sh -c "mai-run -q parts/0.gguf <prompts.mai | timeout 20 mai-send -v -k me.key $(at a),$(at b) 2>err >out; grep -q 'another model' err"
+	says "was cut" "head -c 3000 parts/0.gguf | mai-run -q parts/0.gguf <prompts.mai | head -c 1000 | timeout 20 mai-send -k me.key $(at a) >out"
+	says "not a mai stream" "timeout 20 mai-send -k me.key $(at a) <parts/0.gguf >out"
+	says "was cut" "timeout 20 mai-send -k me.key $(at a) </dev/null >out"
+}
+
+@test "many clients at one shared node: each gets its own answers" {
+	node a --shared --max-peer-streams 20 --max-streams 20 -- mai-run "$M"
+	for i in $(seq 12); do
+		sed "s/dogs/cats and $i birds/" prompts | mai-tokenize -m "$M" -l >p$i.mai
+		mai-run -q -n 40 --temp 1 --seed "$i" "$M" <p$i.mai | mai-cat --ids >want$i
+	done
+	for i in $(seq 12); do
+		(timeout 60 mai-run -q -n 40 --temp 1 --seed "$i" --via "mai-send -k me.key $(at a)" <p$i.mai >got$i.mai) 3>&- &
+		pids[i]=$!
+	done
+	for i in $(seq 12); do
+		wait "${pids[i]}"
+		mai-cat --ids got$i.mai | cmp - want$i
+	done
+	[ "$(pgrep -cf "^mai-run $M")" = 1 ]
+}
+
+@test "limits: streams, sequences, rows for nobody, idle streams" {
+	node a --max-streams 1 --max-sequences 4 --idle 1 -- mai-run "$M"
+	run -1 --separate-stderr bash -o pipefail -c "mai-run -q -n 5 --via 'timeout 20 mai-send -k me.key $(at a)' <prompts.mai >out"
+	[[ $stderr == *"takes 4 sequences at a time"* ]]
+	mai-tokenize -m "$M" Once | mai-cat --json | sed '/"type":"rows"/s/"seq":0/"seq":9/g' | mai-cat --from-json >bad.mai
+	run -1 --separate-stderr timeout 20 mai-send -k me.key "$(at a)" <bad.mai
+	[[ $stderr == *"sequence 9, which is not open"* ]]
+	(mai-tokenize -m "$M" Once | head -c 500; sleep 20) | timeout 15 mai-send -v -k me.key --timeout 1 "$(at a)" >out 2>err 3>&- || :
+	grep -q "nothing was sent for 1 s" err
+}
+
+@test "a node that is killed, frozen, or whose command is: a replica goes on, the answer is the same" {
+	local_answer slow
+	for r in 1 2; do
+		node b$r -- mai-run -t 1 slow/1.gguf
+		node c$r --shared -- mai-run -t 1 slow/2.gguf
+	done
+	generate "mai-run -t 1 slow/0.gguf | mai-send -v -k me.key $(at b1),$(at b2) $(at c1),$(at c2) 2>$BATS_TEST_TMPDIR/hop" >"$BATS_TEST_TMPDIR/got" 3>&- &
+	answer=$!
+	sleep 0.4
+	kill -9 "${servers[0]}" || :
+	node b1 -- mai-run -t 1 slow/1.gguf
+	sleep 0.3
+	kill -STOP "${servers[1]}" || :
+	sleep 0.3
+	pkill -9 -f "^mai-run -t 1 slow/1.gguf" || :
+	sleep 0.3
+	kill -CONT "${servers[1]}"
+	wait $answer
+	same || fail "$(cat "$BATS_TEST_TMPDIR/hop")"
+}
+
+@test "no peer serves: status 3 and one reason; a node that comes later is waited for" {
+	run -3 --separate-stderr timeout 20 mai-send -k me.key --timeout 0.5 "$(at nobody)" <prompts.mai
+	[[ $stderr == *"no peer serves"*"cannot connect"* ]]
+	(timeout 30 mai-send -k me.key --timeout 20 "$(at late)" <prompts.mai >late.mai; echo $? >status) 3>&- &
+	sleep 0.5
+	node late -- mai-run "$M"
+	within 20 test -s status
+	[ "$(cat status)" = 0 ]
+	mai-run "$M" <prompts.mai | mai-cat --npy >want.npy
+	mai-cat --npy late.mai | cmp - want.npy
+}
+
+@test "the journal lies in a file where memory does not suffice" {
+	local_answer slow
+	for r in 1 2; do node b$r -- mai-run -t 1 slow/1.gguf; done
+	generate "mai-run -t 1 slow/0.gguf | mai-send -v -k me.key --journal 10K $(at b1),$(at b2) 2>$BATS_TEST_TMPDIR/hop | mai-run -t 1 slow/2.gguf" \
+		>"$BATS_TEST_TMPDIR/got" 3>&- &
+	answer=$!
+	sleep 0.5
+	kill -9 "${servers[0]}" "${servers[1]}" 2>/dev/null || :
+	for r in 1 2; do node b$r -- mai-run -t 1 slow/1.gguf; done
+	wait $answer
+	same
+}
+
+@test "HUP: a shard is replaced while it is used; TERM lets those finish who are there" {
+	cp slow/1.gguf shard.gguf
+	node a --shared -- mai-run -t 1 shard.gguf
+	local_answer slow
+	generate "mai-run -t 1 slow/0.gguf | mai-send -k me.key $(at a) | mai-run -t 1 slow/2.gguf" >"$BATS_TEST_TMPDIR/got" 3>&- &
+	answer=$!
+	sleep 0.4
+	cp parts/1.gguf shard.new && mv shard.new shard.gguf
+	kill -HUP "${servers[0]}"
+	# new ones get the new shard
+	mai-run -q -n 5 --via "mai-run parts/0.gguf | mai-send -k me.key $(at a) | mai-run parts/2.gguf" <prompts.mai >out
+	kill -TERM "${servers[0]}"
+	wait $answer
+	same
+	wait "${servers[0]}"
+}
