@@ -57,7 +57,7 @@ unpack(struct head *h, const uint8_t from[YAMUX_HEADER])
 		h->length = h->length << 8 | from[8 + i];
 	}
 	if (from[0] != 0 || h->type > GO_AWAY || h->flags & ~(SYN | ACK | FIN | RST))
-		return err_set(ERR_DATA, "a yamux frame of version %d, type %d, flags %#x", from[0], h->type, (unsigned)h->flags);
+		return err_set(ERR_DATA, "a frame of version %d, type %d, flags %#x", from[0], h->type, (unsigned)h->flags);
 	return 0;
 }
 
@@ -268,10 +268,17 @@ reset(struct ystream *s)
 
 /* ---- frames that came ---- */
 
+/* It fails only where the connection does, which is at its end anyway. */
+static void
+say_violation(struct yamux *y)
+{
+	send_head(y, GO_AWAY, 0, 0, AWAY_PROTOCOL);
+}
+
 static int
 violation(struct yamux *y, const char *what)
 {
-	send_head(y, GO_AWAY, 0, 0, AWAY_PROTOCOL);
+	say_violation(y);
 	return err_set(ERR_DATA, "yamux: %s", what);
 }
 
@@ -388,8 +395,10 @@ take_head(struct yamux *y)
 {
 	struct head h;
 
-	if (unpack(&h, y->head) < 0)
-		return violation(y, err_reason());
+	if (unpack(&h, y->head) < 0) {
+		say_violation(y);
+		return err_wrap("yamux");
+	}
 	switch (h.type) {
 	case DATA:
 		return begin_data(y, &h);
