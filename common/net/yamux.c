@@ -213,8 +213,11 @@ ystream_take(struct ystream *s, size_t n, uint64_t now)
 size_t
 ystream_room(struct ystream *s)
 {
-	size_t room = s->reset || s->finished ? 0 : s->mux->calls->room(s->mux->arg);
+	size_t room;
 
+	if (s->reset || s->finished) /* nothing more is sent: there is nothing to wait for */
+		return 0;
+	room = s->mux->calls->room(s->mux->arg);
 	if (room > s->credit)
 		room = s->credit;
 	s->full |= room == 0;
@@ -245,6 +248,7 @@ ystream_finish(struct ystream *s)
 	if (s->finished || s->reset)
 		return 0;
 	s->finished = true;
+	s->full = false;
 	return send_head(s->mux, DATA, FIN, s->id, 0);
 }
 
@@ -263,6 +267,7 @@ reset(struct ystream *s)
 {
 	acknowledged(s);
 	s->reset = true;
+	s->full = false;
 	tell(s);
 }
 
