@@ -334,7 +334,7 @@ static int
 take_window(struct yamux *y, const struct head *h)
 {
 	struct ystream *s;
-	bool was_full;
+	bool more, ends;
 
 	if (stream_of(y, h, &s) < 0)
 		return -1;
@@ -343,14 +343,14 @@ take_window(struct yamux *y, const struct head *h)
 	if (h->length > UINT32_MAX - s->credit)
 		return violation(y, "a window of more than 4 GiB");
 	s->credit += h->length;
-	was_full = s->full;
-	s->full = false;
-	if (h->flags & (FIN | RST))
+	more = s->full && h->length > 0;
+	ends = h->flags & RST || (h->flags & FIN && !s->ended);
+	if (more)
+		s->full = false;
+	if (ends) /* one event tells both */
 		close_flags(s, h->flags);
-	else if (was_full && h->length > 0)
+	else if (more)
 		tell(s);
-	else
-		s->full = was_full;
 	return 0;
 }
 
