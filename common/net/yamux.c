@@ -297,8 +297,12 @@ opened(struct yamux *y, const struct head *h, struct ystream **s)
 	y->last_theirs = h->stream;
 	if (y->theirs >= YAMUX_MAX_STREAMS)
 		return send_head(y, WINDOW, RST, h->stream, 0);
-	if (!(*s = add(y, h->stream)) || send_head(y, WINDOW, ACK, h->stream, 0) < 0)
+	if (!(*s = add(y, h->stream)))
 		return -1;
+	if (send_head(y, WINDOW, ACK, h->stream, 0) < 0) {
+		drop(*s); /* it has no owner yet */
+		return -1;
+	}
 	y->calls->opened(y->arg, *s);
 	*s = find(y, h->stream); /* it may have been given up */
 	return 0;
