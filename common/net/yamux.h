@@ -18,7 +18,7 @@ enum {
 	YAMUX_HEADER = 12,
 	YAMUX_WINDOW = 1 << 18,          /* of each stream at first, each way */
 	YAMUX_MAX_WINDOW = 1 << 24,      /* that this side grants a stream */
-	YAMUX_MAX_WINDOWS = 1 << 26,     /* of all streams of a connection together: what may be held of it */
+	YAMUX_MAX_WINDOWS = 1 << 26,     /* of all streams of a connection together: they grow no further; new ones have their first beside it */
 	YAMUX_MAX_STREAMS = 256,         /* that the other side may have open; more are refused */
 	YAMUX_MAX_UNACKNOWLEDGED = 256,  /* that this side opens before the other has answered */
 	YAMUX_FRAME = 65507,             /* bytes of data in a frame: with its header it fits a message of Noise */
