@@ -224,21 +224,21 @@ ystream_room(struct ystream *s)
 	return room;
 }
 
+/* The heads of frames are not counted as room: all is taken that ystream_room has said. */
 int64_t
 ystream_send(struct ystream *s, const void *data, size_t n)
 {
 	const uint8_t *from = data;
-	size_t sent = 0, room;
+	size_t room = n > 0 ? ystream_room(s) : 0, all = n < room ? n : room, sent = 0;
 
-	while (sent < n && (room = ystream_room(s)) > 0) {
-		uint32_t some = n - sent < YAMUX_FRAME ? (uint32_t)(n - sent) : YAMUX_FRAME; /* <= YAMUX_FRAME */
-		if (some > room)
-			some = (uint32_t)room; /* < some */
+	while (sent < all) {
+		uint32_t some = all - sent < YAMUX_FRAME ? (uint32_t)(all - sent) : YAMUX_FRAME; /* <= YAMUX_FRAME */
 		if (send_head(s->mux, DATA, 0, s->id, some) < 0 || s->mux->calls->write(s->mux->arg, from + sent, some) < 0)
 			return -1;
 		s->credit -= some;
 		sent += some;
 	}
+	s->full |= sent < n && !s->reset && !s->finished;
 	return (int64_t)sent; /* <= credit */
 }
 
