@@ -1039,6 +1039,7 @@ check_waits(void)
 	struct side s;
 	struct owner o = { 0 };
 	struct ystream *t;
+	int wrong = 0;
 
 	begin(&s, true);
 	t = own(ystream_open(s.y), &o);
@@ -1065,6 +1066,16 @@ check_waits(void)
 	tap_ok(ystream_send(t, data, 7) == 3 && ystream_send(t, data, 4) == 0, "there may be a window and no room");
 	ystream_free(t);
 	end(&s);
+
+	for (size_t n = 1; n <= sizeof data; n = n < YAMUX_FRAME - 1 ? 3 * n + 2 : n < 70000 ? n + 1 : 2 * n) {
+		begin(&s, true);
+		t = own(ystream_open(s.y), &o);
+		s.limit = s.out.len + n;
+		wrong += ystream_room(t) != n || ystream_send(t, data, n) != (int64_t)n || ystream_room(t) != 0 || !yamux_waits(s.y);
+		ystream_free(t);
+		end(&s);
+	}
+	tap_ok(wrong == 0, "all is taken that there was said to be room for, whatever frames it takes");
 }
 
 /* An owner that asks for room although it has said the end, or heard of a reset, waits for nothing. */
