@@ -37,6 +37,31 @@ parse(struct peerid *p, const char *word, size_t n)
 	return peerid_parse(p, word, n);
 }
 
+/* Is it all of a line? A part of one, were it a comment, would be read as another. */
+static int
+check_whole(const char *line, FILE *in)
+{
+	size_t n = strlen(line);
+
+	if (feof(in) || (n > 0 && line[n - 1] == '\n'))
+		return 0;
+	return err_set(ERR_DATA, "more than %d bytes, or a NUL", ALLOW_MAX_LINE - 1);
+}
+
+/* A line: nothing, or one more in the list. */
+static int
+take_line(struct allow *a, const char *line)
+{
+	const char *word = line + strspn(line, " \t");
+	size_t n = strcspn(word, " \t\r\n");
+
+	if (n == 0 || *word == '#')
+		return 0;
+	if (mem_grow(&a->peer, &a->cap, a->n + 1, sizeof *a->peer) < 0)
+		return -1;
+	return parse(&a->peer[a->n++], word, n);
+}
+
 int
 allow_read(struct allow *a, const char *path)
 {
@@ -48,13 +73,8 @@ allow_read(struct allow *a, const char *path)
 	if (!in)
 		return err_sys("%s", path);
 	while (rc == 0 && fgets(line, sizeof line, in)) {
-		const char *word = line + strspn(line, " \t");
-		size_t n = strcspn(word, " \t\r\n");
 		number++;
-		if (n == 0 || *word == '#')
-			continue;
-		rc = mem_grow(&made.peer, &made.cap, made.n + 1, sizeof *made.peer);
-		if (rc == 0 && parse(&made.peer[made.n++], word, n) < 0)
+		if (check_whole(line, in) < 0 || take_line(&made, line) < 0)
 			rc = err_wrap("%s: line %d", path, number);
 	}
 	if (rc == 0 && ferror(in))
