@@ -30,7 +30,8 @@ parse(struct peerid *p, const char *word, size_t n)
 		return 0;
 	}
 	if (n > 2 && memcmp(word, "RW", 2) == 0 &&
-	    sodium_base642bin(file, sizeof file, word, n, NULL, &got, NULL, sodium_base64_VARIANT_ORIGINAL) == 0 && got == sizeof file) {
+	    sodium_base642bin(file, sizeof file, word, n, NULL, &got, NULL, sodium_base64_VARIANT_ORIGINAL) == 0 && got == sizeof file &&
+	    memcmp(file, "Ed", 2) == 0) {
 		*p = peerid_of_key(file + 2 + KEY_NUMBER);
 		return 0;
 	}
