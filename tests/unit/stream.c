@@ -1,5 +1,5 @@
 /*
- * Round trips of all frames: through a map, a pipe, a socket in pieces, compressed or not.
+ * Round trips of all frames: through a map, a pipe, a socket in pieces, fed, compressed or not.
  *
  *	stream DIR	writes the seeds of tests/fuzz/frame.c to DIR instead
  */
@@ -342,6 +342,143 @@ several(void)
 	buf_free(&b);
 }
 
+/* ---- fed, not read ---- */
+
+/* Does a reader that is fed so many bytes at a time give the streams of the sample, before it is told that none follow? */
+static bool
+reads_back_fed(const struct buf *b, size_t step, int streams)
+{
+	const struct frame *want = sample_frames();
+	struct stream_reader *r = stream_reader_fed("fed");
+	struct stream_header h;
+	struct frame f;
+	bool good = r != NULL;
+	int i = -1, rc = 1; /* the next frame of a stream; -1: its header */
+
+	for (size_t at = 0; good && at < b->len; at += step) {
+		size_t n = b->len - at < step ? b->len - at : step;
+		uint8_t *exact = malloc(n); /* a sanitizer sees its end */
+		memcpy(exact, b->data + at, n);
+		good = stream_feed(r, exact, n) == 0 && stream_feed(r, exact, 0) == 0;
+		free(exact);
+		while (good && (rc = i < 0 ? stream_take_header(r, &h) : stream_take(r, &f)) > 0) {
+			good = i < 0 ? memcmp(&h, &sample_header, sizeof h) == 0 : same_frame(&f, &want[i]) && aligned(&f) && !stream_keeps(r, &f);
+			i = i == SAMPLE_FRAMES - 1 ? -1 : i + 1;
+			streams -= i < 0;
+		}
+		good = good && rc == 0 && stream_offset(r) <= at + n;
+	}
+	good = good && i == -1 && streams == 0 && stream_offset(r) == b->len && stream_take_header(r, &h) == 0;
+	stream_feed_end(r);
+	good = good && stream_take_header(r, &h) == 0 && stream_read_header(r, &h) == 0;
+	if (!good)
+		printf("# step %zu: %s\n", step, err_reason());
+	stream_reader_free(r);
+	return good;
+}
+
+static void
+fed(bool compress)
+{
+	struct buf b = {0};
+	bool good = true;
+
+	for (int i = 0; i < 3; i++)
+		sample_stream(&b, compress && i != 1);
+	for (size_t step = 1; step <= 300; step++)
+		good = reads_back_fed(&b, step, 3) && good;
+	tap_ok(good, "%s: fed 1 to 300 bytes at a time, the frames are those of a descriptor", compress ? "compressed" : "plain");
+	tap_ok(reads_back_fed(&b, b.len, 3) && reads_back_fed(&b, b.len / 2 + 1, 3), "%s: also many at once", compress ? "compressed" : "plain");
+	buf_free(&b);
+}
+
+/* Much more than a buffer, at once and in pieces, taken only when all of it is there; and frames larger than one. */
+static void
+fed_much(void)
+{
+	enum { WIDTH = 6000, ROWS = 64, FRAMES = 5 };
+	struct stream_header h = { .kind = STREAM_LOGITS, .width = WIDTH };
+	struct row *rows = calloc(ROWS, sizeof *rows);
+	float *data = malloc(sizeof *data * WIDTH * ROWS);
+	struct buf b = {0};
+	struct frame f = { .type = FRAME_ROWS, .rows = rows, .data = data, .row_bytes = WIDTH * 4 }, g;
+	static const size_t step[] = { SIZE_MAX, 1 << 20, 65536, 65507, 1000 };
+
+	for (size_t i = 0; i < WIDTH * ROWS; i++)
+		data[i] = (float)(i * 2654435761u % 1000);
+	stream_encode_header(&b, &h);
+	for (uint32_t i = 0; i < FRAMES; i++) {
+		f.n_rows = ROWS / (i + 1);
+		stream_encode(&b, &f, i == 1);
+	}
+	stream_encode(&b, &(struct frame){ .type = FRAME_END }, false);
+	for (size_t s = 0; s < 2 * sizeof step / sizeof *step; s++) {
+		struct stream_reader *r = stream_reader_fed("fed");
+		bool good = r != NULL, late = s % 2;
+		uint32_t i = 0;
+		int rc = 0;
+		for (size_t at = 0, n; good && at < b.len; at += n) {
+			n = b.len - at < step[s / 2] ? b.len - at : step[s / 2];
+			good = stream_feed(r, b.data + at, n) == 0;
+			if (late && at + n < b.len)
+				continue;
+			if (stream_offset(r) == 0 && (rc = stream_take_header(r, &h)) < 0)
+				good = false;
+			while (good && stream_offset(r) > 0 && i <= FRAMES && (rc = stream_take(r, &g)) > 0) {
+				f.n_rows = ROWS / (i + 1);
+				good = i < FRAMES ? same_frame(&f, &g) && aligned(&g) : g.type == FRAME_END;
+				i++;
+			}
+			good = good && rc >= 0;
+		}
+		tap_ok(good && i == FRAMES + 1 && stream_offset(r) == b.len, "frames of 1.5 MB, fed %zu bytes at a time, taken %s",
+		    step[s / 2] < b.len ? step[s / 2] : b.len, late ? "at the end" : "as they come");
+		stream_reader_free(r);
+	}
+	buf_free(&b);
+	free(rows);
+	free(data);
+}
+
+/* The end after n bytes: all frames that are whole, and then either the end, or a cut. */
+static bool
+ends(const struct buf *b, size_t n)
+{
+	struct stream_reader *r = stream_reader_fed("in.mai");
+	struct stream_header h;
+	struct frame f = {0};
+	int rc;
+	bool good;
+
+	stream_feed(r, b->data, n);
+	stream_feed_end(r);
+	rc = stream_take_header(r, &h);
+	while (rc > 0 && f.type != FRAME_END)
+		rc = stream_take(r, &f);
+	if (n == 0 || n == b->len)
+		good = n == 0 ? rc == 0 : rc == 1 && stream_take_header(r, &h) == 0;
+	else
+		good = rc == -1 && err_status() == ERR_DATA && strstr(err_reason(), "in.mai: offset ") && strstr(err_reason(), "the stream was cut");
+	stream_reader_free(r);
+	return good;
+}
+
+static void
+fed_ends(void)
+{
+	struct buf b = {0};
+	int wrong = 0;
+
+	for (int compress = 0; compress < 2; compress++) {
+		b.len = 0;
+		sample_stream(&b, compress);
+		for (size_t n = 0; n <= b.len; n++)
+			wrong += !ends(&b, n);
+	}
+	tap_ok(wrong == 0, "what is fed may end between streams; in the middle of one it was cut: %s", err_reason());
+	buf_free(&b);
+}
+
 static void
 write_seed(const char *dir, const char *name, const struct buf *b)
 {
@@ -403,5 +540,9 @@ main(int argc, char **argv)
 	at_once();
 	faults();
 	several();
+	fed(false);
+	fed(true);
+	fed_much();
+	fed_ends();
 	return tap_done();
 }
