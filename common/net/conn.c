@@ -17,7 +17,7 @@
 
 static const char *const noise_name[] = { "/noise" };
 static const char *const yamux_name[] = { "/yamux/1.0.0" };
-enum { WHERE = MULTIADDR_TEXT };
+enum { WHERE = MULTIADDR_TEXT, CONN_BUFFER = 4 * CONN_IN };
 #define FINISH (2 * NODE_SECOND) /* the other side has so long to close too */
 
 enum state { CONNECTING, CHOOSING_NOISE, SHAKING_HANDS, CHOOSING_YAMUX, READY };
@@ -41,7 +41,8 @@ struct conn {
 	struct secure secure;
 	struct yamux *mux;
 	struct buf plain, inner;     /* of the choice of yamux, inside the encryption: to send, and what came */
-	struct buf get;              /* what came, not yet opened */
+	struct buf get;              /* what came, from `got` on not yet opened */
+	size_t got;
 	struct buf put;              /* to be sent, from `sent` on */
 	size_t sent;
 	struct loop_timer timer;     /* of the handshake; then of pings */
@@ -419,11 +420,9 @@ open_message(struct conn *c, uint8_t *data, size_t n)
 static void
 take_all(struct conn *c)
 {
-	size_t at = 0;
-
 	while (!c->closing) {
-		uint8_t *data = c->get.data + at;
-		size_t n = c->get.len - at;
+		uint8_t *data = c->get.data + c->got;
+		size_t n = c->get.len - c->got;
 		ssize_t used = n == 0 ? 0 : c->state == CHOOSING_NOISE ? choose_noise(c, data, n) :
 		    c->state == SHAKING_HANDS ? shake_hands(c, data, n) : open_message(c, data, n);
 		if (used < 0) {
@@ -432,9 +431,21 @@ take_all(struct conn *c)
 		}
 		if (used <= 0)
 			break;
-		at += (size_t)used; /* positive */
+		c->got += (size_t)used; /* positive */
 	}
-	buf_shift(&c->get, at);
+}
+
+/* Room for a read. What is left of a message is moved only when the end of the buffer is near. */
+static int
+make_room(struct conn *c)
+{
+	if (c->got == c->get.len) {
+		c->got = c->get.len = 0;
+	} else if (c->get.cap - c->get.len < CONN_IN) {
+		buf_shift(&c->get, c->got);
+		c->got = 0;
+	}
+	return buf_reserve(&c->get, c->get.cap == 0 ? CONN_BUFFER : CONN_IN);
 }
 
 static void
@@ -442,7 +453,7 @@ pull(struct conn *c)
 {
 	ssize_t n;
 
-	if (buf_reserve(&c->get, CONN_IN) < 0) {
+	if (make_room(c) < 0) {
 		conn_close(c);
 		return;
 	}

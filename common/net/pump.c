@@ -8,7 +8,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 
-enum { CHUNK = 1 << 16 };
+enum { CHUNK = 2 * YAMUX_FRAME }; /* whole frames: a rest of a few bytes would cost as much as one */
 
 struct pump {
 	struct loop *loop;
@@ -77,7 +77,7 @@ send_more(struct pump *p)
 {
 	int rc = 1;
 
-	for (int i = 0; rc > 0 && i < 8 && p->from.fd >= 0; i++)
+	for (int i = 0; rc > 0 && i < 4 && p->from.fd >= 0; i++)
 		rc = read_chunk(p);
 	if (rc >= 0 && p->from.fd >= 0)
 		rc = loop_want(p->loop, &p->from, ystream_room(p->stream) > 0 ? LOOP_READ : 0);
@@ -112,6 +112,8 @@ write_more(struct pump *p)
 	const uint8_t *data;
 	ssize_t got = 1;
 
+	if (ystream_take(p->stream, 0, loop_now(p->loop)) < 0) /* what was written directly */
+		got = -1;
 	while ((data = ystream_data(p->stream, &n)) && n > 0 && got > 0) {
 		got = write_chunk(p, data, n);
 		if (got > 0 && ystream_take(p->stream, (size_t)got, loop_now(p->loop)) < 0)
@@ -125,6 +127,19 @@ write_more(struct pump *p)
 	if (got < 0)
 		end(p, PUMP_FAILED);
 	return got >= 0;
+}
+
+/* What needs no keeping. A failure comes again when the rest is written. */
+static size_t
+direct(void *arg, const uint8_t *data, size_t n)
+{
+	struct pump *p = arg;
+	ssize_t got = p->to.fd >= 0 ? write_chunk(p, data, n) : 0;
+
+	if (got <= 0)
+		return 0;
+	p->got += (uint64_t)got; /* positive */
+	return (size_t)got;
 }
 
 static void
@@ -191,6 +206,7 @@ pump_new(struct loop *l, struct ystream *s, int from, int to, const struct pump_
 		return NULL;
 	}
 	s->event = event;
+	s->direct = direct;
 	s->arg = p;
 	return p;
 }

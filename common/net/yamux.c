@@ -387,11 +387,14 @@ take_data(struct yamux *y, const uint8_t *data, size_t n)
 {
 	struct ystream *s = y->of;
 	uint32_t some = n < y->left ? (uint32_t)n : y->left; /* <= left */
+	size_t direct = 0;
 
 	y->left -= some;
 	if (!s || s->reset)
 		return some;
-	if (buf_add(&s->in, data, some) < 0)
+	if (s->direct && ystream_is_empty(s))
+		direct = s->direct(s->arg, data, some);
+	if (direct < some && buf_add(&s->in, data + direct, some - direct) < 0)
 		return -1;
 	tell(s);
 	if (y->left == 0 && y->of) /* not given up meanwhile */

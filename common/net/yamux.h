@@ -34,6 +34,12 @@ struct ystream {
 	bool finished;     /* this side sends no more */
 	bool reset;        /* dead, by either side, or as the connection is */
 
+	/*
+	 * Where it is set, data that comes while nothing waits is shown to it first: how many bytes it has taken, before which it
+	 * need not be kept. It must not free the stream.
+	 */
+	size_t (*direct)(void *arg, const uint8_t *data, size_t n);
+
 	/* Called when data came, when more can be sent, at the end, and at a reset. It may free the stream. */
 	void (*event)(void *arg, struct ystream *s);
 	void *arg;
