@@ -11,6 +11,8 @@
 
 #include "base/err.h"
 
+enum { BACKLOG = 512 };
+
 static int
 find_unix(struct address *to, const char *path)
 {
@@ -96,6 +98,41 @@ address_to_multiaddr(struct multiaddr *a, const struct sockaddr_storage *from, s
 		return err_set(ERR_DATA, "an address that has no name");
 	}
 	return 0;
+}
+
+/* Removes a socket that nobody listens at. */
+static void
+remove_dead(const struct address *a, const char *path)
+{
+	int fd;
+
+	if (address_connect(a, &fd) == 0)
+		close(fd);
+	else if (errno == ECONNREFUSED)
+		unlink(path);
+}
+
+int
+address_listen(const struct multiaddr *a)
+{
+	struct address to[ADDRESS_MAX];
+	int one = 1, fd;
+
+	if (address_find(to, a) < 0)
+		return -1;
+	if ((fd = socket(to->to.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) < 0)
+		return err_sys("no socket");
+	if (a->host == MULTIADDR_UNIX)
+		remove_dead(to, a->name);
+	else
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+	if (to->to.ss_family == AF_INET6)
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
+	if (bind(fd, (const struct sockaddr *)&to->to, to->n) == 0 && listen(fd, BACKLOG) == 0)
+		return fd;
+	err_sys("cannot listen");
+	close(fd);
+	return -1;
 }
 
 int

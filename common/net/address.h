@@ -20,6 +20,11 @@ int address_find(struct address to[ADDRESS_MAX], const struct multiaddr *a);
 /* IPv4, IPv6 or Unix; others give -1. */
 int address_to_multiaddr(struct multiaddr *a, const struct sockaddr_storage *from, socklen_t n);
 
+/*
+ * A socket that listens at it, not blocking; a Unix socket that nobody listens at any more is replaced. -1 with a reason.
+ */
+int address_listen(const struct multiaddr *a);
+
 /* A socket that is being connected, not blocking: 0 when it is or may yet be, else -1 with a reason. */
 int address_connect(const struct address *a, int *fd);
 

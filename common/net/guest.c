@@ -17,9 +17,20 @@ now_of(const struct guest *g)
 /* ---- the end ---- */
 
 static void
+tell(const struct guest *g, const char *event, const char *reason)
+{
+	const struct serve_options *o = g->service->o;
+
+	if (o->told)
+		o->told(o->arg, g->conn, event, reason, g->rows);
+}
+
+static void
 leave(struct guest *g)
 {
 	struct service *s = g->service;
+
+	tell(g, "stream-end", g->state == GUEST_ENDS ? g->failed ? "failed" : "done" : "gone");
 
 	if (g->share)
 		share_leave(g);
@@ -52,6 +63,8 @@ guest_fail(struct guest *g)
 
 	if (g->state == GUEST_ENDS)
 		return;
+	tell(g, "stream-fault", err_reason());
+	g->failed = true;
 	g->service->count.refused++;
 	f.text_len = (uint32_t)strlen(f.text); /* a line */
 	if (f.text_len > STREAM_MAX_TEXT)
@@ -400,6 +413,7 @@ guest_new(struct service *s, struct conn *c, struct ystream *stream, struct shar
 	}
 	stream->event = event;
 	stream->arg = g;
+	tell(g, "stream-begin", "");
 	share_join(h, g);
 	if (s->o->idle_ns > 0)
 		loop_at(s->node->loop, &g->timer, now_of(g) + s->o->idle_ns / 4);

@@ -12,7 +12,7 @@
 #include "net/address.h"
 #include "net/conn_impl.h"
 
-enum { BACKLOG = 512, AT_ONCE = 64 };
+enum { AT_ONCE = 64 };
 #define PAUSE (NODE_SECOND / 10) /* when the system has no descriptors left */
 
 struct listener {
@@ -72,38 +72,6 @@ again(void *arg)
 	loop_want(l->node->loop, &l->fd, LOOP_READ);
 }
 
-/* Removes a socket that nobody listens at. */
-static void
-remove_dead(const struct address *a, const char *path)
-{
-	int fd;
-
-	if (address_connect(a, &fd) == 0)
-		close(fd);
-	else if (err_status() == ERR_SYSTEM && errno == ECONNREFUSED)
-		unlink(path);
-}
-
-static int
-bind_to(struct listener *l, const struct multiaddr *a, const struct address *to)
-{
-	int one = 1, fd = socket(to->to.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-	l->fd.fd = fd;
-	if (fd < 0)
-		return err_sys("no socket");
-	if (a->host == MULTIADDR_UNIX) {
-		remove_dead(to, a->name);
-	} else {
-		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-		if (to->to.ss_family == AF_INET6)
-			setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
-	}
-	if (bind(fd, (const struct sockaddr *)&to->to, to->n) < 0 || listen(fd, BACKLOG) < 0)
-		return err_sys("cannot listen");
-	return a->host == MULTIADDR_UNIX && !(l->path = mem_strdup(a->name)) ? -1 : 0;
-}
-
 /* Notes the address with the port that was given. */
 static int
 note_address(struct listener *l, const struct multiaddr *a)
@@ -126,13 +94,12 @@ struct listener *
 listen_new(struct node *n, const struct multiaddr *a, const struct conn_owner *owner)
 {
 	struct listener *l = mem_alloc(1, sizeof *l);
-	struct address to[ADDRESS_MAX];
 	char text[MULTIADDR_TEXT];
 
 	if (!l)
 		return NULL;
 	*l = (struct listener){ .node = n, .owner = *owner, .fd = { .fd = -1, .ready = ready, .arg = l }, .again = { .call = again, .arg = l } };
-	if (address_find(to, a) < 0 || bind_to(l, a, to) < 0 || note_address(l, a) < 0 || loop_want(n->loop, &l->fd, LOOP_READ) < 0) {
+	if ((l->fd.fd = address_listen(a)) < 0 || (a->host == MULTIADDR_UNIX && !(l->path = mem_strdup(a->name))) || note_address(l, a) < 0 || loop_want(n->loop, &l->fd, LOOP_READ) < 0) {
 		err_wrap("%s", multiaddr_text(a, text));
 		listen_free(l);
 		return NULL;

@@ -23,6 +23,8 @@ struct serve_options {
 	size_t max_peer_guests; /* of one peer */
 	uint32_t max_sequences; /* of a guest */
 	uint64_t idle_ns;       /* a guest that sends nothing and waits for nothing is ended; 0: never */
+	void (*told)(void *arg, const struct conn *c, const char *event, const char *reason, uint64_t rows); /* for a log; NULL: not told */
+	void *arg;
 	uint64_t rows_a_second; /* of a guest, as a mean over some seconds; 0: any */
 };
 

@@ -65,7 +65,7 @@ struct guest {
 	struct guest *next, **link;   /* of its share */
 	struct wire wire;
 	enum guest_state state;
-	bool told_header;
+	bool told_header, failed;
 	struct stream_header header;  /* of what it sends */
 	enum stream_dtype back;       /* in which hidden states go back */
 	struct seqmap seqs;           /* by its own numbers: struct shared_seq */
@@ -76,6 +76,7 @@ struct guest {
 	bool done;                    /* its FRAME_END has come */
 	bool waits;                   /* its rate does not allow the frame that waits yet */
 	bool active;                  /* it was in the last batch, and is likely to be in the next */
+	uint64_t rows;                /* that came */
 	uint64_t heard;
 	double allowance;             /* rows it may send at once */
 	uint64_t allowed;             /* when that was reckoned */

@@ -127,6 +127,7 @@ add_part(struct share *h, struct batch *b, struct guest *g, size_t row_bytes)
 	g->active = true;
 	h->service->count.frames++;
 	h->service->count.rows_in += f->n_rows;
+	g->rows += f->n_rows;
 	return 0;
 }
 

@@ -229,10 +229,13 @@ int64_t
 ystream_send(struct ystream *s, const void *data, size_t n)
 {
 	const uint8_t *from = data;
-	size_t room = n > 0 ? ystream_room(s) : 0, all = n < room ? n : room, sent = 0;
+	size_t sent = 0, most = n > 0 ? ystream_room(s) : 0; /* heads of frames are not counted: what was room at first is room */
 
-	while (sent < all) {
-		uint32_t some = all - sent < YAMUX_FRAME ? (uint32_t)(all - sent) : YAMUX_FRAME; /* <= YAMUX_FRAME */
+	s->full |= most < n;
+	if (most > n)
+		most = n;
+	while (sent < most) {
+		uint32_t some = most - sent < YAMUX_FRAME ? (uint32_t)(most - sent) : YAMUX_FRAME; /* <= YAMUX_FRAME */
 		if (send_head(s->mux, DATA, 0, s->id, some) < 0 || s->mux->calls->write(s->mux->arg, from + sent, some) < 0)
 			return -1;
 		s->credit -= some;

@@ -105,7 +105,7 @@ int ystream_take(struct ystream *s, size_t n, uint64_t now);
 
 /* Sends as much of it as there is window and room: how many bytes, or -1. When less than all, an event comes later. */
 int64_t ystream_send(struct ystream *s, const void *data, size_t n);
-size_t ystream_room(struct ystream *s); /* how much ystream_send would take; where that is 0 an event comes later */
+size_t ystream_room(struct ystream *s); /* how much ystream_send takes in one call; where that is 0 an event comes later */
 
 int ystream_finish(struct ystream *s); /* no more will be sent */
 
