@@ -1,13 +1,14 @@
 /* mai-send: streams between peers. */
+#include <jansson.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/err.h"
 #include "base/io.h"
-#include "base/mem.h"
 #include "base/msg.h"
 #include "base/opt.h"
 #include "net/allow.h"
@@ -16,6 +17,7 @@
 #include "net/exec.h"
 #include "net/fd.h"
 #include "net/listen.h"
+#include "net/metrics.h"
 #include "net/relay.h"
 #include "net/serve.h"
 #include "net/signals.h"
@@ -23,7 +25,7 @@
 
 static struct {
 	struct opt_list listen;
-	const char *key, *allow, *protocol, *wire;
+	const char *key, *allow, *protocol, *wire, *log, *metrics;
 	bool any, raw, identify, json, stdio, shared, zstd;
 	int64_t most, most_of_peer, sequences, rate;
 	uint64_t journal;
@@ -41,6 +43,8 @@ static const struct opt opts[] = {
 	{ 0, "max-peer-streams", "N", OPT_INT, &o.most_of_peer, 1, 65536, "and so many of one peer (16)" },
 	{ 0, "max-sequences", "N", OPT_INT, &o.sequences, 1, STREAM_MAX_SEQUENCES, "and so many sequences of a stream (1024)" },
 	{ 0, "max-rate", "N", OPT_INT, &o.rate, 0, 1e9, "and so many rows a second of a stream; 0: any (0)" },
+	{ 0, "log", "json", OPT_STR, &o.log, 0, 0, "tell each event on stderr as a line of JSON" },
+	{ 0, "metrics", "ADDRESS", OPT_STR, &o.metrics, 0, 0, "answer Prometheus there" },
 	{ 0, "idle", "SECONDS", OPT_FLOAT, &o.idle, 0, 1e9, "end streams that are silent for so long; 0: never (600)" },
 	{ 0, "wire", "TYPE", OPT_STR, &o.wire, 0, 0, "hidden states go as f32, f16, bf16 or q8 (f32: the bits stay)" },
 	{ 'z', "zstd", NULL, OPT_FLAG, &o.zstd, 0, 0, "compress frames where that makes them smaller" },
@@ -112,13 +116,43 @@ allows(void *arg, const struct peerid *p)
 	return o.any || allow_has(&allow, p);
 }
 
+/* One event: a line of JSON, or one for people with -v. */
+static void
+log_event(const struct conn *c, const char *event, const char *reason, const uint64_t *rows)
+{
+	char peer[PEERID_TEXT], when[32];
+	time_t now = time(NULL);
+	struct tm utc;
+	json_t *line;
+
+	peerid_text(conn_peer(c), peer);
+	if (!o.log) {
+		msg_info("%s: %s%s%s%s%s", conn_where(c), event, *peer ? " " : "", peer, *reason ? ": " : "", reason);
+		return;
+	}
+	strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
+	line = json_pack("{s:s, s:s, s:s, s:s}", "time", when, "event", event, "address", conn_where(c), "peer", peer);
+	if (*reason)
+		json_object_set_new(line, "reason", json_string(reason));
+	if (rows)
+		json_object_set_new(line, "rows", json_integer((json_int_t)*rows));
+	json_dumpf(line, stderr, JSON_COMPACT);
+	fputc('\n', stderr);
+	json_decref(line);
+}
+
 static void
 told(void *arg, struct conn *c, const char *event, const char *reason)
 {
-	char peer[PEERID_TEXT];
-
 	(void)arg;
-	msg_info("%s: %s%s%s%s%s", conn_where(c), event, conn_peer(c)->n > 0 ? " " : "", peerid_text(conn_peer(c), peer), *reason ? ": " : "", reason);
+	log_event(c, event, reason, NULL);
+}
+
+static void
+stream_told(void *arg, const struct conn *c, const char *event, const char *reason, uint64_t rows)
+{
+	(void)arg;
+	log_event(c, event, reason, &rows);
 }
 
 static struct service *service;
@@ -150,6 +184,27 @@ got_signal(void *arg, int sig)
 	} else if (sig == SIGTERM || sig == SIGINT) {
 		loop_stop(loop);
 	}
+}
+
+static int
+print_metrics(void *arg, struct buf *to)
+{
+	const struct serve_count *n = serve_counts(service);
+
+	(void)arg;
+	if (metrics_line(to, "mai_connections", "gauge", "peers that are connected", node.n_incoming) < 0 ||
+	    metrics_line(to, "mai_streams", "gauge", "streams that are served", n->guests_now) < 0 ||
+	    metrics_line(to, "mai_streams_total", "counter", "streams that were begun", n->guests) < 0 ||
+	    metrics_line(to, "mai_streams_refused_total", "counter", "streams that were refused or failed", n->refused) < 0 ||
+	    metrics_line(to, "mai_sequences", "gauge", "sequences that are open", n->sequences_now) < 0 ||
+	    metrics_line(to, "mai_sequences_total", "counter", "sequences that were begun", n->sequences) < 0 ||
+	    metrics_line(to, "mai_rows_in_total", "counter", "rows that came", n->rows_in) < 0 ||
+	    metrics_line(to, "mai_rows_out_total", "counter", "rows that went back", n->rows_out) < 0 ||
+	    metrics_line(to, "mai_frames_total", "counter", "frames of rows that came", n->frames) < 0 ||
+	    metrics_line(to, "mai_batches_total", "counter", "frames of rows that the command computed", n->batches) < 0 ||
+	    metrics_line(to, "mai_bytes_in_total", "counter", "bytes of streams that have ended, that came", n->bytes_in) < 0)
+		return -1;
+	return metrics_line(to, "mai_bytes_out_total", "counter", "bytes of streams that have ended, that went", n->bytes_out);
 }
 
 /* Says where it listens: on stderr, since stdout is for data. */
@@ -190,7 +245,9 @@ serve(char **argv)
 	struct listener *l[NODE_MAX_ADDRESSES] = { 0 };
 	struct signals signals = { 0 };
 	const struct serve_options so = { .argv = argv, .shared = o.shared, .max_guests = (size_t)o.most, .max_peer_guests = (size_t)o.most_of_peer,
-		.max_sequences = (uint32_t)o.sequences, .idle_ns = (uint64_t)(o.idle * (double)NODE_SECOND), .rows_a_second = (uint64_t)o.rate };
+		.max_sequences = (uint32_t)o.sequences, .idle_ns = (uint64_t)(o.idle * (double)NODE_SECOND), .rows_a_second = (uint64_t)o.rate, .told = stream_told };
+	struct metrics *m = NULL;
+	struct multiaddr at;
 	struct exec *e = NULL;
 	int rc = -1;
 
@@ -199,12 +256,13 @@ serve(char **argv)
 	node.told = told;
 	if ((!o.allow || allow_read(&allow, o.allow) == 0) && signals_begin(&signals, loop, got_signal, NULL) == 0 &&
 	    (o.raw ? (e = exec_new(&node, o.protocol, argv, (size_t)o.most)) != NULL : (service = serve_new(&node, &so)) != NULL) &&
-	    begin_listening(l) == 0) {
+	    (!o.metrics || (multiaddr_parse(&at, o.metrics) == 0 && (m = metrics_new(loop, &at, print_metrics, NULL)))) && begin_listening(l) == 0) {
 		say_addresses();
 		rc = loop_run(loop);
 	}
 	for (size_t i = 0; i < NODE_MAX_ADDRESSES; i++)
 		listen_free(l[i]);
+	metrics_free(m);
 	exec_free(e);
 	serve_free(service);
 	signals_end(&signals);
@@ -230,6 +288,10 @@ check(int operands)
 		return opt_usage(&tool, "one PEER is wanted");
 	if (!serves && operands > RELAY_MAX_HOPS)
 		return opt_usage(&tool, "more than %d peers in a chain", RELAY_MAX_HOPS);
+	if (o.log && strcmp(o.log, "json") != 0)
+		return opt_usage(&tool, "--log is json, not '%s'", o.log);
+	if (o.metrics && (!serves || o.raw))
+		return opt_usage(&tool, "--metrics is for serving streams");
 	if (o.raw != (o.protocol != NULL))
 		return opt_usage(&tool, "--raw and --protocol ID go together");
 	if (o.wire && !stream_dtype_named(strcmp(o.wire, "q8") == 0 ? "q8_0" : o.wire, &wire))

@@ -222,3 +222,24 @@ same() {
 	same
 	wait "${servers[0]}"
 }
+
+@test "events as JSON, numbers for Prometheus" {
+	mai-send --log json -k node.key --any -l "$(at a)" --metrics "$(at m)" -- mai-run "$M" 2>log 3>&- &
+	servers+=($!)
+	within 10 test -S "$BATS_TEST_TMPDIR/a"
+	mai-send -k me.key "$(at a)" <prompts.mai >out
+	within 5 grep -q closed log
+	grep '^{' log | jq -es --arg me "$(jq -r .peer me.json)" 'map(.event) == ["connected", "stream-begin", "stream-end", "closed"] and
+		all(.peer == $me) and (.[2].rows > 50) and (.[0].time | fromdate > 0)'
+	http() {
+		printf 'GET %s HTTP/1.1\r\nHost: x\r\n\r\n' "$1" | timeout 5 socat - "UNIX:$BATS_TEST_TMPDIR/m" | tr -d '\r'
+	}
+	http /metrics >metrics
+	[ "$(head -n 1 metrics)" = "HTTP/1.1 200 OK" ]
+	[ "$(sed -n 's/^mai_streams_total //p' metrics)" = 1 ]
+	[ "$(sed -n 's/^mai_sequences_total //p' metrics)" = 8 ]
+	[ "$(sed -n 's/^mai_sequences //p' metrics)" = 0 ]
+	[ "$(sed -n 's/^mai_rows_in_total //p' metrics)" = "$(sed -n 's/^mai_rows_out_total //p' metrics)" ]
+	[ "$(grep -c '^# TYPE' metrics)" = "$(grep -c '^mai_' metrics)" ]
+	[[ $(http /) == *"404 Not Found"* ]]
+}
