@@ -28,6 +28,7 @@ struct conn {
 	struct conn_owner owner;
 	enum state state;
 	bool initiator, incoming, is_socket, closing;
+	bool stranger;               /* came in, and has not proved who it is */
 	bool disowned;
 	bool finishing, done;        /* it closes when all is sent; that has come about */
 	char where[WHERE];
@@ -98,6 +99,14 @@ conn_next(const struct conn *c)
 
 /* ---- the end ---- */
 
+/* It counts no more among those who have not proved who they are. */
+static void
+known(struct conn *c)
+{
+	c->node->n_strangers -= c->stranger;
+	c->stranger = false;
+}
+
 void
 conn_close(struct conn *c)
 {
@@ -109,6 +118,21 @@ conn_close(struct conn *c)
 	loop_remove(c->node->loop, &c->in);
 	loop_remove(c->node->loop, &c->out);
 	loop_cancel(&c->timer);
+	known(c);
+}
+
+void
+conn_drop_stranger(struct node *n)
+{
+	struct conn *oldest = NULL;
+
+	for (struct conn *c = n->first; c; c = c->next) /* the newest is first */
+		if (c->stranger)
+			oldest = c;
+	if (oldest) {
+		err_set(ERR_SYSTEM, "%s: too many who have not proved who they are", oldest->where);
+		conn_close(oldest);
+	}
 }
 
 void
@@ -366,13 +390,30 @@ put_plain(struct conn *c)
 	return rc;
 }
 
+/* Is there a place for one more, and for one more of this peer? */
+static bool
+has_place(const struct conn *c)
+{
+	size_t all = 0, same = 0;
+
+	for (const struct conn *k = c->node->first; k; k = k->next) {
+		bool in = k != c && k->incoming && !k->stranger && !k->closing;
+		all += in;
+		same += in && peerid_equal(&k->secure.peer, &c->secure.peer);
+	}
+	return all < c->node->max_conns && same < c->node->max_peer_conns;
+}
+
 static int
 handshake_over(struct conn *c)
 {
 	struct node *n = c->node;
 
-	if (!c->initiator && n->allows && !n->allows(n->arg, &c->secure.peer))
+	if (c->incoming && n->allows && !n->allows(n->arg, &c->secure.peer))
 		return err_set(ERR_DATA, "not in the list of those who may come in");
+	if (c->incoming && !has_place(c))
+		return err_set(ERR_SYSTEM, "too many connections");
+	known(c);
 	if (c->secure.muxer)
 		return begin_streams(c);
 	c->state = CHOOSING_YAMUX;
@@ -550,6 +591,8 @@ conn_make(struct node *n, int in, int out, const struct conn_start *start, const
 		n->first->link = &c->next;
 	n->first = c;
 	n->n_incoming += c->incoming;
+	c->stranger = c->incoming;
+	n->n_strangers += c->stranger;
 	loop_at(n->loop, &c->timer, loop_now(n->loop) + n->handshake_ns);
 	set_wants(c);
 	return c;

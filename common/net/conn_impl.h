@@ -14,6 +14,9 @@ struct conn *conn_make(struct node *n, int in, int out, const struct conn_start 
 bool conn_is_disowned(const struct conn *c);
 struct conn *conn_next(const struct conn *c); /* of its node's list */
 
+/* Closes the oldest connection that came in and has not proved who it is. */
+void conn_drop_stranger(struct node *n);
+
 /* Sends what all connections have gathered, and puts away those that are closing. */
 void conn_push_all(struct node *n);
 

@@ -31,10 +31,8 @@ take(struct listener *l, int fd, const struct sockaddr_storage *from, socklen_t 
 	struct conn_start start = { .incoming = true, .where = where };
 	int one = 1;
 
-	if (l->node->n_incoming >= l->node->max_conns) {
-		close(fd);
-		return;
-	}
+	if (l->node->n_strangers >= l->node->max_strangers)
+		conn_drop_stranger(l->node);
 	if (from->ss_family != AF_UNIX)
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
 	if (address_to_multiaddr(&a, from, n) == 0)

@@ -38,7 +38,7 @@ ping_accept(void *arg, struct conn *c, struct ystream *s)
 int
 node_init(struct node *n, struct loop *l, const struct key *key)
 {
-	*n = (struct node){ .loop = l, .key = key, .max_conns = 1024, .handshake_ns = 10 * NODE_SECOND, .ping_ns = 2 * NODE_SECOND,
+	*n = (struct node){ .loop = l, .key = key, .max_conns = 1024, .max_strangers = 256, .max_peer_conns = 64, .handshake_ns = 10 * NODE_SECOND, .ping_ns = 2 * NODE_SECOND,
 		.silence_ns = 10 * NODE_SECOND };
 	loop_before_sleep(l, before_sleep, n);
 	return node_serve(n, "/ipfs/ping/1.0.0", ping_accept, n) < 0 ? -1 : identify_serve(n);

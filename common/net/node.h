@@ -40,14 +40,16 @@ struct node {
 	bool (*allows)(void *arg, const struct peerid *p); /* of connections that come in; NULL: all */
 	void (*told)(void *arg, struct conn *c, const char *event, const char *reason); /* for a log: "connected", "closed"; NULL: not told */
 	void *arg;
-	size_t max_conns;           /* that came in; those beyond are closed at once */
+	size_t max_conns;           /* that came in and have proved who they are; those beyond are closed */
+	size_t max_strangers;       /* that came in and have not yet; another one makes the oldest go */
+	size_t max_peer_conns;      /* of one peer, that came in */
 	uint64_t handshake_ns;      /* for the handshake, and for the choice of a protocol on a stream */
 	uint64_t ping_ns;           /* a connection is asked so often whether the other side is there; 0: never */
 	uint64_t silence_ns;        /* and closed when nothing came for so long after a question */
 
 	/* Private. */
 	struct conn *first;
-	size_t n_incoming;
+	size_t n_incoming, n_strangers;
 };
 
 /* Default limits, and the protocols that all nodes serve: identify and ping. Registers itself with the loop. 0 or -1. */

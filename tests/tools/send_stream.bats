@@ -243,3 +243,28 @@ same() {
 	[ "$(grep -c '^# TYPE' metrics)" = "$(grep -c '^mai_' metrics)" ]
 	[[ $(http /) == *"404 Not Found"* ]]
 }
+
+# rss PID: kilobytes
+rss() {
+	sed -n 's/^VmRSS:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$1/status"
+}
+
+@test "thousands who connect and prove nothing: others are served, memory stays small" {
+	mai-send -v -k node.key --any -l /ip4/127.0.0.1/tcp/0 -l "$(at a)" --shared -- mai-run "$M" 2>log 3>&- &
+	servers+=($!)
+	within 10 test -S "$BATS_TEST_TMPDIR/a"
+	port=$(sed -n 's/.*listening at .ip4.127.0.0.1.tcp.\([0-9]*\).*/\1/p' log)
+	mai-run -q -n 20 --temp 0 "$M" <prompts.mai | mai-cat --ids >want
+	for how in connects half garbage slow; do
+		n=3000
+		[ $how != slow ] || n=200
+		"$top/tests/peers/send_hostile.py" $how $n 127.0.0.1 "$port" 3>&- &
+		hostile=$!
+		for i in 1 2 3; do
+			timeout 20 mai-run -q -n 20 --temp 0 --via "mai-send -k me.key /ip4/127.0.0.1/tcp/$port" <prompts.mai | mai-cat --ids | cmp - want
+		done
+		wait $hostile
+	done
+	timeout 20 mai-run -q -n 20 --temp 0 --via "mai-send -k me.key $(at a)" <prompts.mai | mai-cat --ids | cmp - want
+	[ -n "${MAI_SAN:-}" ] || [ "$(rss "${servers[0]}")" -lt 100000 ] || fail "$(rss "${servers[0]}") kB"
+}
