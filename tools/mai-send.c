@@ -67,6 +67,7 @@ static const struct opt_tool tool = {
 /* A peer that has replicas and is silent for so long after a question is left for one of them. */
 #define PING (NODE_SECOND / 5)
 #define SILENCE (NODE_SECOND * 7 / 10)
+#define HANDSHAKE (3 * NODE_SECOND)
 
 static enum stream_dtype wire = STREAM_F32;
 static struct loop *loop;
@@ -310,7 +311,7 @@ relay(char **peer, size_t n)
 		if (relay_parse(&hops[i], peer[i]) < 0)
 			return -1;
 		if (hops[i].n > 1)
-			node.silence_ns = SILENCE; /* there is another */
+			node.silence_ns = SILENCE, node.handshake_ns = HANDSHAKE; /* there is another */
 	}
 	node.ping_ns = PING;
 	return relay_run(&node, hops, n, &ho, STDIN_FILENO, STDOUT_FILENO);

@@ -82,7 +82,7 @@ activate(struct hop *h, struct session *s)
 
 	decide_stripping(h);
 	h->active = s;
-	h->progress = now_of(h);
+	h->progress = h->activated = now_of(h);
 	loop_cancel(&h->deadline);
 	msg_info("%s serves%s", multiaddr_text(&s->peer, where), rows > 0 ? " from now on" : "");
 	if (journal_replay(h->journal, h->strip, put, s, &s->skip) < 0 || wire_push(&s->wire) < 0) {
@@ -130,10 +130,14 @@ hop_lost(struct hop *h, struct session *s, bool was_ready)
 		fail(h);
 		return;
 	}
-	if ((other = nearest(h)))
+	if ((other = nearest(h))) {
 		activate(h, other);
-	else
-		loop_at(h->node->loop, &h->deadline, now_of(h) + h->o.timeout_ns);
+		return;
+	}
+	loop_at(h->node->loop, &h->deadline, now_of(h) + h->o.timeout_ns);
+	for (size_t i = 0; i < h->n; i++) /* now it is urgent */
+		if (&h->session[i] != s)
+			session_hurry(&h->session[i]);
 }
 
 static void
@@ -147,13 +151,13 @@ too_late(void *arg)
 
 /* ---- rows that don't come back ---- */
 
+/* For a frame of so many rows. */
 static uint64_t
-patience(const struct hop *h)
+patience(const struct hop *h, uint32_t rows)
 {
-	double ns = h->oldest_rows <= SMALL || h->row_ns == 0 ? h->small_ns * (h->oldest_rows <= SMALL ? 1 : h->oldest_rows) :
-	    h->row_ns * h->oldest_rows;
+	double ns = rows <= SMALL ? h->small_ns : h->row_ns > 0 ? h->row_ns * rows : h->small_ns * rows;
 
-	return h->small_ns == 0 && h->row_ns == 0 ? FIRST_PATIENCE : PATIENCE + (uint64_t)(4 * ns); /* positive */
+	return ns == 0 ? FIRST_PATIENCE : PATIENCE + (uint64_t)(4 * ns); /* positive */
 }
 
 /* An answer took so long for so many rows. The longest counts, less with time. */
@@ -171,12 +175,13 @@ static void
 watch(void *arg)
 {
 	struct hop *h = arg;
-	uint64_t now = now_of(h), wait = patience(h);
+	bool again = h->active && h->active->skip > 0; /* frames of a replay are large */
+	uint64_t now = now_of(h), wait = patience(h, again ? STREAM_MAX_ROWS : h->oldest_rows);
 	bool others = false;
 
 	for (size_t i = 0; i < h->n; i++)
 		others |= &h->session[i] != h->active && h->session[i].state == SESSION_READY;
-	if (h->active && others && (journal_waiting(h->journal) > 0 || h->active->skip > 0) && now - h->progress > wait) {
+	if (h->active && others && (journal_waiting(h->journal) > 0 || again) && now - h->progress > wait) {
 		err_set(ERR_SYSTEM, "no rows for %.1f s", (double)(now - h->progress) / 1e9);
 		session_lost(h->active);
 	}
@@ -270,7 +275,8 @@ hop_came(struct hop *h, struct session *s, const struct frame *f)
 		h->progress = now;
 	}
 	if (s->skip > 0 && f->type != FRAME_CLOSE) {
-		s->skip--;
+		if (--s->skip == 0)
+			msg_info("%llu rows were sent again in %.2f s", (unsigned long long)journal_rows(h->journal), (double)(now - h->activated) / 1e9);
 		return 0;
 	}
 	switch (journal_came(h->journal, f, sampled, &out)) {

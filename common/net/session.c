@@ -7,7 +7,7 @@
 #include "base/msg.h"
 
 #define FIRST_PAUSE (NODE_SECOND / 10)
-#define LAST_PAUSE (10 * NODE_SECOND)
+#define LAST_PAUSE (5 * NODE_SECOND)
 enum { AT_ONCE = 1 << 20 };
 
 static uint64_t
@@ -48,6 +48,15 @@ try_again(struct session *s)
 	pause = pause / 2 + randombytes_uniform((uint32_t)(pause / 2000)) * (uint64_t)1000; /* < 2^32 */
 	s->failures++;
 	loop_at(s->hop->node->loop, &s->again, now_of(s) + pause);
+}
+
+void
+session_hurry(struct session *s)
+{
+	if (s->state != SESSION_DOWN || s->refusals >= SESSION_REFUSALS)
+		return;
+	s->failures = 0;
+	loop_at(s->hop->node->loop, &s->again, now_of(s));
 }
 
 void

@@ -57,10 +57,12 @@ struct hop {
 	size_t opened;                      /* sequences that were begun and not closed */
 	double small_ns, row_ns;            /* what a frame of few rows takes at most; what a row of a large frame does */
 	uint32_t oldest_rows;
+	uint64_t activated;                 /* when the peer that serves began to */
 };
 
 /* session.c */
 void session_start(struct session *s);                  /* connects */
+void session_hurry(struct session *s);                  /* where it waits to try again, it does so at once */
 void session_stop(struct session *s);                   /* closes, without trying again */
 void session_lost(struct session *s);                   /* with the reason that is set: down, and tries again later */
 int session_prove(struct session *s);                   /* the header of what goes in is known. 0 or -1 */

@@ -103,7 +103,9 @@ def watch(client):
         time.sleep(0.005)
         now = time.time()
         if os.path.getsize("got.mai") != size:
-            longest = max(longest, now - last) if last and done else longest
+            if last and done and now - last > longest:
+                longest = now - last
+                print("a pause of %.2f s" % longest, flush=True)
             size, last = os.path.getsize("got.mai"), now
         for item in [x for x in later if x[0] <= now]:
             later.remove(item)
