@@ -268,3 +268,9 @@ rss() {
 	timeout 20 mai-run -q -n 20 --temp 0 --via "mai-send -k me.key $(at a)" <prompts.mai | mai-cat --ids | cmp - want
 	[ -n "${MAI_SAN:-}" ] || [ "$(rss "${servers[0]}")" -lt 100000 ] || fail "$(rss "${servers[0]}") kB"
 }
+
+@test "three hosts: nodes are killed and frozen, cables are pulled; the answer is the same" {
+	[ "$(id -u)" = 0 ] && ip netns list >/dev/null 2>&1 || skip "needs root and network namespaces"
+	run -0 "$top/tests/peers/send_faults.py" 4 "$RANDOM" 150 slow.gguf "$BATS_TEST_TMPDIR"
+	[[ $output == *"the answer is the same"* ]] || fail "$output"
+}
