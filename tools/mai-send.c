@@ -29,8 +29,10 @@ static struct {
 	bool any, raw, identify, json, stdio, shared, zstd;
 	int64_t most, most_of_peer, sequences, rate;
 	uint64_t journal;
-	double timeout, idle;
-} o = { .most = 64, .most_of_peer = 16, .sequences = 1024, .journal = 256 << 20, .timeout = 30, .idle = 600 };
+	double timeout, idle, audit;
+	const char *evidence;
+	bool goes_on;
+} o = { .most = 64, .most_of_peer = 16, .sequences = 1024, .journal = 256 << 20, .timeout = 30, .idle = 600, .evidence = "." };
 
 static const struct opt opts[] = {
 	{ 'k', "key", "FILE", OPT_STR, &o.key, 0, 0, "secret key of this side ($XDG_CONFIG_HOME/mai/key)" },
@@ -50,6 +52,9 @@ static const struct opt opts[] = {
 	{ 'z', "zstd", NULL, OPT_FLAG, &o.zstd, 0, 0, "compress frames where that makes them smaller" },
 	{ 0, "journal", "SIZE", OPT_SIZE, &o.journal, 0, 0, "keep so much of what was sent in memory, the rest in a file (256M)" },
 	{ 0, "timeout", "SECONDS", OPT_FLOAT, &o.timeout, 0, 1e6, "give up when no peer serves for so long (30)" },
+	{ 0, "audit", "P", OPT_FLOAT, &o.audit, 0, 1, "a share P of the sequences is computed by a second replica too" },
+	{ 0, "evidence", "FOLDER", OPT_STR, &o.evidence, 0, 0, "where to keep what shows that two answers differ (.)" },
+	{ 0, "go-on", NULL, OPT_FLAG, &o.goes_on, 0, 0, "then go on with another replica, instead of failing" },
 	{ 0, "raw", NULL, OPT_FLAG, &o.raw, 0, 0, "plain bytes, no mai stream" },
 	{ 0, "protocol", "ID", OPT_STR, &o.protocol, 0, 0, "the protocol of --raw" },
 	{ 0, "identify", NULL, OPT_FLAG, &o.identify, 0, 0, "print what PEER says of itself" },
@@ -305,11 +310,14 @@ static int
 relay(char **peer, size_t n)
 {
 	static struct relay_peers hops[RELAY_MAX_HOPS];
-	const struct hop_options ho = { .wire = wire, .compress = o.zstd, .journal = o.journal, .timeout_ns = (uint64_t)(o.timeout * (double)NODE_SECOND) };
+	const struct hop_options ho = { .wire = wire, .compress = o.zstd, .journal = o.journal, .audit = o.audit, .evidence = o.evidence,
+		.goes_on = o.goes_on, .timeout_ns = (uint64_t)(o.timeout * (double)NODE_SECOND) };
 
 	for (size_t i = 0; i < n; i++) {
 		if (relay_parse(&hops[i], peer[i]) < 0)
 			return -1;
+		if (o.audit > 0 && hops[i].n < 2)
+			return err_set(ERR_USAGE, "%s: an audit wants a replica", peer[i]);
 		if (hops[i].n > 1)
 			node.silence_ns = SILENCE, node.handshake_ns = HANDSHAKE; /* there is another */
 	}

@@ -37,7 +37,7 @@ fail(struct hop *h)
 bool
 hop_full(const struct hop *h)
 {
-	return journal_waiting(h->journal) >= MOST_FRAMES || (h->active && wire_backlog(&h->active->wire) >= MOST_BACKLOG) || !h->active;
+	return journal_waiting(h->journal) >= MOST_FRAMES || (h->audit && audit_full(h->audit)) || (h->active && wire_backlog(&h->active->wire) >= MOST_BACKLOG) || !h->active;
 }
 
 /* ---- who serves ---- */
@@ -50,6 +50,15 @@ put(void *arg, const struct frame *f)
 	return wire_put(&s->wire, f);
 }
 
+/* Another hop that must not use the same peer does. */
+static bool
+is_taken(const struct hop *h, const struct session *s)
+{
+	const struct hop *other = h->o.not_as;
+
+	return other && other->active && &other->session[s - h->session] == other->active;
+}
+
 /* The session that is ready and nearest; NULL: none. */
 static struct session *
 nearest(struct hop *h)
@@ -58,7 +67,7 @@ nearest(struct hop *h)
 
 	for (size_t i = 0; i < h->n; i++) {
 		struct session *s = &h->session[i];
-		if (s->state == SESSION_READY && (!best || conn_round_trip(s->conn) < conn_round_trip(best->conn)))
+		if (s->state == SESSION_READY && !is_taken(h, s) && (!best || conn_round_trip(s->conn) < conn_round_trip(best->conn)))
 			best = s;
 	}
 	return best;
@@ -85,6 +94,8 @@ activate(struct hop *h, struct session *s)
 	h->progress = h->activated = now_of(h);
 	loop_cancel(&h->deadline);
 	msg_info("%s serves%s", multiaddr_text(&s->peer, where), rows > 0 ? " from now on" : "");
+	if (h->audit)
+		audit_moved(h->audit);
 	if (journal_replay(h->journal, h->strip, put, s, &s->skip) < 0 || wire_push(&s->wire) < 0) {
 		session_lost(s);
 		return;
@@ -96,7 +107,7 @@ activate(struct hop *h, struct session *s)
 void
 hop_ready(struct hop *h, struct session *s)
 {
-	if (!h->active)
+	if (!h->active && !is_taken(h, s))
 		activate(h, s);
 }
 
@@ -171,6 +182,19 @@ measure(struct hop *h, double ns, uint32_t rows)
 	*most = ns > *most * 0.98 ? ns : *most * 0.98;
 }
 
+/* The end of the stream, once all is compared that is. */
+static void
+give_end(struct hop *h)
+{
+	if (!h->held_end || (h->audit && audit_waiting(h->audit) > 0) || h->failed)
+		return;
+	h->held_end = false;
+	if (h->audit)
+		msg_info("%llu rows were compared", (unsigned long long)audit_rows(h->audit));
+	if (h->calls.frame(h->calls.arg, &(struct frame){ .type = FRAME_END }) < 0)
+		fail(h);
+}
+
 static void
 watch(void *arg)
 {
@@ -185,6 +209,9 @@ watch(void *arg)
 		err_set(ERR_SYSTEM, "no rows for %.1f s", (double)(now - h->progress) / 1e9);
 		session_lost(h->active);
 	}
+	give_end(h);
+	if (!h->active && nearest(h)) /* one that was another's has become free */
+		activate(h, nearest(h));
 	if (!h->failed)
 		loop_at(h->node->loop, &h->stall, now + NODE_SECOND / 10);
 }
@@ -229,7 +256,7 @@ hop_header(struct hop *h, const struct stream_header *head)
 	h->input = *head;
 	h->has_input = true;
 	prove_all(h);
-	return 0;
+	return h->audit ? audit_header(h->audit, head) : 0;
 }
 
 /* ---- frames ---- */
@@ -246,7 +273,7 @@ hop_send(struct hop *h, const struct frame *f)
 	h->opened -= f->type == FRAME_CLOSE && h->opened > 0;
 	if (h->active && h->opened > h->active->wire.hello.sequences)
 		return err_set(ERR_DATA, "the peer takes %u sequences at a time", (unsigned)h->active->wire.hello.sequences);
-	if (!own || journal_sent(h->journal, own) < 0)
+	if (!own || journal_sent(h->journal, own) < 0 || (h->audit && audit_sent(h->audit, f) < 0))
 		return -1;
 	if (was_idle && f->type == FRAME_ROWS) {
 		h->progress = now_of(h);
@@ -293,9 +320,32 @@ hop_came(struct hop *h, struct session *s, const struct frame *f)
 	if (f->type == FRAME_END)
 		h->ended = true;
 	own = rows_convert(&h->in, &out, h->header.width, s->header.dtype, STREAM_F32, false);
-	if (!own || h->calls.frame(h->calls.arg, own) < 0)
+	if (!own || (h->audit && audit_came(h->audit, own) < 0)) {
+		fail(h);
+		return 0;
+	}
+	if (f->type == FRAME_END) {
+		h->held_end = true;
+		give_end(h);
+		return 0;
+	}
+	if (!h->failed && h->calls.frame(h->calls.arg, own) < 0)
 		fail(h);
 	return 0;
+}
+
+/* The audit has found two answers. */
+static void
+differ(void *arg)
+{
+	struct hop *h = arg;
+
+	if (!h->o.goes_on || !h->active) {
+		fail(h);
+		return;
+	}
+	msg_warn("%s", err_reason());
+	session_refuse(h->active);
 }
 
 /* ---- all of it ---- */
@@ -327,6 +377,11 @@ hop_new(struct node *n, const struct multiaddr *peer, size_t n_peers, const stru
 		free(h);
 		return NULL;
 	}
+	if (o->audit > 0 && !(h->audit = audit_new(n, peer, n_peers, o, &(struct audit_options){ o->audit, o->evidence, differ, h }, h))) {
+		journal_free(h->journal);
+		free(h);
+		return NULL;
+	}
 	loop_at(n->loop, &h->deadline, now_of(h) + o->timeout_ns);
 	loop_at(n->loop, &h->stall, now_of(h) + NODE_SECOND / 10);
 	for (size_t i = 0; i < n_peers; i++) {
@@ -347,6 +402,7 @@ hop_free(struct hop *h)
 	loop_cancel(&h->stall);
 	for (size_t i = 0; i < h->n; i++)
 		session_stop(&h->session[i]);
+	audit_free(h->audit);
 	journal_free(h->journal);
 	rows_free(&h->out);
 	rows_free(&h->in);

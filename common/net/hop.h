@@ -19,6 +19,10 @@ struct hop_options {
 	enum stream_dtype wire;  /* of hidden states on the link: STREAM_F32 keeps the bits */
 	bool compress;
 	size_t journal;          /* bytes of rows that are kept in memory; more go to a file */
+	double audit;            /* share of the sequences that a second replica computes too (audit.h); 0: none */
+	const char *evidence;    /* folder for what is kept when answers differ */
+	bool goes_on;            /* then with another replica; else the hop fails */
+	const struct hop *not_as; /* peers are not used while this one uses them; NULL: all are */
 	uint64_t timeout_ns;     /* how long it may take until a peer serves, at the beginning and when all have gone */
 };
 

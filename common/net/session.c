@@ -59,8 +59,8 @@ session_hurry(struct session *s)
 	loop_at(s->hop->node->loop, &s->again, now_of(s));
 }
 
-void
-session_lost(struct session *s)
+static void
+lose(struct session *s, bool for_ever)
 {
 	bool was_ready = s->state == SESSION_READY;
 	char where[MULTIADDR_TEXT];
@@ -68,7 +68,7 @@ session_lost(struct session *s)
 	if (s->state == SESSION_DOWN || s->state == SESSION_DONE)
 		return;
 	msg_info("%s: %s", multiaddr_text(&s->peer, where), err_reason());
-	s->refusals = err_status() == ERR_DATA && !was_ready ? s->refusals + 1 : 0;
+	s->refusals = for_ever ? SESSION_REFUSALS : err_status() == ERR_DATA && !was_ready ? s->refusals + 1 : 0;
 	s->hop->status = err_status();
 	snprintf(s->hop->reason, sizeof s->hop->reason, "%s", err_reason());
 	drop_stream(s);
@@ -77,6 +77,18 @@ session_lost(struct session *s)
 	if (s->refusals < SESSION_REFUSALS)
 		try_again(s);
 	hop_lost(s->hop, s, was_ready);
+}
+
+void
+session_lost(struct session *s)
+{
+	lose(s, false);
+}
+
+void
+session_refuse(struct session *s)
+{
+	lose(s, true);
 }
 
 /* ---- frames ---- */

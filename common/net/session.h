@@ -2,6 +2,7 @@
 #ifndef MAI_NET_SESSION_H
 #define MAI_NET_SESSION_H
 
+#include "net/audit.h"
 #include "net/conn.h"
 #include "net/journal.h"
 #include "net/rows.h"
@@ -41,6 +42,8 @@ struct hop {
 	size_t n;
 	struct session *active;
 	struct journal *journal;
+	struct audit *audit;                /* NULL: none */
+	bool held_end;                      /* FRAME_END waits until all is compared */
 	struct strip strip;
 	bool has_header, has_input;
 	struct stream_header header, input; /* of what it gives (f32), of what comes in */
@@ -65,6 +68,7 @@ void session_start(struct session *s);                  /* connects */
 void session_hurry(struct session *s);                  /* where it waits to try again, it does so at once */
 void session_stop(struct session *s);                   /* closes, without trying again */
 void session_lost(struct session *s);                   /* with the reason that is set: down, and tries again later */
+void session_refuse(struct session *s);                 /* likewise, for ever */
 int session_prove(struct session *s);                   /* the header of what goes in is known. 0 or -1 */
 
 /* hop.c, called by sessions */

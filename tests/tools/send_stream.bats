@@ -269,6 +269,47 @@ rss() {
 	[ -n "${MAI_SAN:-}" ] || [ "$(rss "${servers[0]}")" -lt 100000 ] || fail "$(rss "${servers[0]}") kB"
 }
 
+@test "audit: two replicas agree; one that computes something else is found out, and the evidence says so" {
+	local_answer parts
+	# its weights are others, the ids that it states are the same
+	cp parts/1.gguf liar.gguf
+	/usr/bin/python3 -c '
+d = bytearray(open("liar.gguf", "rb").read())
+d[len(d) * 6 // 10 | 3] ^= 0x40
+open("liar.gguf", "wb").write(d)'
+	node a -- mai-run parts/1.gguf
+	node b --shared -- mai-run parts/1.gguf
+	node c -- mai-run liar.gguf
+	mkdir -p evidence
+	via() {
+		echo "mai-run parts/0.gguf | mai-send -v -k me.key --audit $1 --evidence evidence $2 $3 2>$BATS_TEST_TMPDIR/hop | mai-run parts/2.gguf"
+	}
+	generate "$(via 1 "$(at a),$(at b)")" >"$BATS_TEST_TMPDIR/got" && same
+	compared=$(sed -n 's/.*: \([0-9]*\) rows were compared/\1/p' "$BATS_TEST_TMPDIR/hop")
+	[ "$compared" -gt 300 ] || fail "$(cat "$BATS_TEST_TMPDIR/hop")"
+	[ -z "$(ls evidence)" ]
+	run ! generate "$(via 1 "$(at a),$(at c)")"
+	grep -q "audit: .* and .* give different answers for sequence [0-9]* at position [0-9]*; see evidence/" "$BATS_TEST_TMPDIR/hop"
+	grep -q "$(at a)" "$BATS_TEST_TMPDIR/hop" && grep -q "$(at c)" "$BATS_TEST_TMPDIR/hop"
+	# three streams: what was sent, and two answers to its last row
+	[ "$(mai-cat evidence/*.mai | grep -c '^stream')" = 3 ]
+	mai-cat --json evidence/*.mai >evidence.json
+	[ "$(grep -c '"type":"rows"' evidence.json)" -ge 3 ]
+	mai-cat --json <(cat evidence/*.mai) | grep '"type":"rows"' | tail -n 2 >answers
+	run ! cmp <(head -n 1 answers) <(tail -n 1 answers)
+	# the honest answer is what the shard makes of the input
+	position=$(jq '.rows[0].pos' answers | head -n 1)
+	{ mai-run parts/1.gguf <evidence/*.mai 2>/dev/null || :; } | { mai-cat --json 2>/dev/null || :; } | grep '"type":"rows"' |
+		jq -c --argjson p "$position" '.rows[] | select(.pos == $p) | .data' >honest
+	jq -c '.rows[0].data' answers | grep -cxFf honest >n || :
+	[ "$(cat n)" = 1 ] || fail "$(cat n) of the answers are the honest one"
+	# and on with another
+	generate "$(via 1 "$(at c),$(at a)" --go-on)" >"$BATS_TEST_TMPDIR/got" || :
+	grep -q "give different answers" "$BATS_TEST_TMPDIR/hop"
+	run -2 --separate-stderr mai-send -k me.key --audit 0.5 "$(at a)" <prompts.mai
+	[[ $stderr == *"wants a replica"* ]]
+}
+
 @test "three hosts: nodes are killed and frozen, cables are pulled; the answer is the same" {
 	[ "$(id -u)" = 0 ] && ip netns list >/dev/null 2>&1 || skip "needs root and network namespaces"
 	run -0 "$top/tests/peers/send_faults.py" 4 "$RANDOM" 150 slow.gguf "$BATS_TEST_TMPDIR"
