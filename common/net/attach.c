@@ -136,9 +136,17 @@ closed(void *arg, struct conn *c)
 static int
 run(struct attach *a, const struct multiaddr *peer)
 {
-	if (!(a->conn = conn_dial(a->node, peer, &(struct conn_owner){ ready, closed, a })) || loop_run(a->node->loop) < 0)
-		return -1;
-	return a->rc;
+	int rc = -1, status;
+	char reason[512];
+
+	if ((a->conn = conn_dial(a->node, peer, &(struct conn_owner){ ready, closed, a })) && loop_run(a->node->loop) == 0)
+		rc = a->rc;
+	status = err_status();
+	snprintf(reason, sizeof reason, "%s", err_reason());
+	node_free(a->node); /* what is left tells `a`, which goes now */
+	if (rc < 0)
+		err_set(status, "%s", reason);
+	return rc;
 }
 
 int

@@ -231,7 +231,6 @@ ystream_send(struct ystream *s, const void *data, size_t n)
 	const uint8_t *from = data;
 	size_t sent = 0, most = n > 0 ? ystream_room(s) : 0; /* heads of frames are not counted: what was room at first is room */
 
-	s->full |= most < n;
 	if (most > n)
 		most = n;
 	while (sent < most) {
