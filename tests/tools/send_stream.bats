@@ -212,7 +212,8 @@ same() {
 	local_answer slow
 	generate "mai-run -t 1 slow/0.gguf | mai-send -k me.key $(at a) | mai-run -t 1 slow/2.gguf" >"$BATS_TEST_TMPDIR/got" 3>&- &
 	answer=$!
-	sleep 0.4
+	within 20 grep -q stream-begin "$BATS_TEST_TMPDIR/a.log"
+	sleep 0.3
 	cp parts/1.gguf shard.new && mv shard.new shard.gguf
 	kill -HUP "${servers[0]}"
 	# new ones get the new shard
