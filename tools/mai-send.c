@@ -162,12 +162,30 @@ stream_told(void *arg, const struct conn *c, const char *event, const char *reas
 }
 
 static struct service *service;
+static struct listener *listeners[NODE_MAX_ADDRESSES];
 
+static void
+stop_listening(void)
+{
+	for (size_t i = 0; i < NODE_MAX_ADDRESSES; i++) {
+		listen_free(listeners[i]);
+		listeners[i] = NULL;
+	}
+}
+
+static void
+finished(void *arg)
+{
+	(void)arg;
+	loop_stop(loop);
+}
+
+/* The last stream has ended: what it was sent may still be under way. */
 static void
 drained(void *arg)
 {
 	(void)arg;
-	loop_stop(loop);
+	node_finish(&node, finished, NULL);
 }
 
 /* HUP: new guests get a new command, and the list is read again. TERM: those who are there may finish; a second one ends all. */
@@ -186,6 +204,7 @@ got_signal(void *arg, int sig)
 			serve_renew(service);
 	} else if (sig == SIGTERM && service && !draining) {
 		draining = true;
+		stop_listening();
 		serve_drain(service, drained, NULL);
 	} else if (sig == SIGTERM || sig == SIGINT) {
 		loop_stop(loop);
@@ -232,12 +251,12 @@ hung_up(void *arg, struct conn *c)
 }
 
 static int
-begin_listening(struct listener **l)
+begin_listening(void)
 {
 	struct multiaddr a;
 
 	for (size_t i = 0; i < o.listen.n; i++)
-		if (multiaddr_parse(&a, o.listen.item[i]) < 0 || !(l[i] = listen_new(&node, &a, &(struct conn_owner){ 0 })))
+		if (multiaddr_parse(&a, o.listen.item[i]) < 0 || !(listeners[i] = listen_new(&node, &a, &(struct conn_owner){ 0 })))
 			return -1;
 	if (o.stdio && (fd_nonblocking(STDIN_FILENO) < 0 || fd_nonblocking(STDOUT_FILENO) < 0 ||
 	    !conn_new(&node, STDIN_FILENO, STDOUT_FILENO, false, NULL, "stdin", &(struct conn_owner){ .closed = hung_up })))
@@ -248,7 +267,6 @@ begin_listening(struct listener **l)
 static int
 serve(char **argv)
 {
-	struct listener *l[NODE_MAX_ADDRESSES] = { 0 };
 	struct signals signals = { 0 };
 	const struct serve_options so = { .argv = argv, .shared = o.shared, .max_guests = (size_t)o.most, .max_peer_guests = (size_t)o.most_of_peer,
 		.max_sequences = (uint32_t)o.sequences, .idle_ns = (uint64_t)(o.idle * (double)NODE_SECOND), .rows_a_second = (uint64_t)o.rate, .told = stream_told };
@@ -262,12 +280,11 @@ serve(char **argv)
 	node.told = told;
 	if ((!o.allow || allow_read(&allow, o.allow) == 0) && signals_begin(&signals, loop, got_signal, NULL) == 0 &&
 	    (o.raw ? (e = exec_new(&node, o.protocol, argv, (size_t)o.most)) != NULL : (service = serve_new(&node, &so)) != NULL) &&
-	    (!o.metrics || (multiaddr_parse(&at, o.metrics) == 0 && (m = metrics_new(loop, &at, print_metrics, NULL)))) && begin_listening(l) == 0) {
+	    (!o.metrics || (multiaddr_parse(&at, o.metrics) == 0 && (m = metrics_new(loop, &at, print_metrics, NULL)))) && begin_listening() == 0) {
 		say_addresses();
 		rc = loop_run(loop);
 	}
-	for (size_t i = 0; i < NODE_MAX_ADDRESSES; i++)
-		listen_free(l[i]);
+	stop_listening();
 	metrics_free(m);
 	exec_free(e);
 	serve_free(service);

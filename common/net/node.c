@@ -7,7 +7,14 @@
 static void
 before_sleep(void *arg)
 {
-	conn_push_all(arg);
+	struct node *n = arg;
+
+	conn_push_all(n);
+	if (n->finished && !n->first) {
+		void (*finished)(void *arg) = n->finished;
+		n->finished = NULL;
+		finished(n->finished_arg);
+	}
 }
 
 /* The protocol /ipfs/ping/1.0.0: what comes goes back. */
@@ -53,6 +60,15 @@ node_free(struct node *n)
 		conn_close(c);
 	}
 	conn_push_all(n);
+}
+
+void
+node_finish(struct node *n, void (*done)(void *arg), void *arg)
+{
+	n->finished = done;
+	n->finished_arg = arg;
+	for (struct conn *c = n->first; c; c = conn_next(c))
+		conn_finish(c);
 }
 
 int

@@ -48,6 +48,8 @@ struct node {
 	uint64_t silence_ns;        /* and closed when nothing came for so long after a question */
 
 	/* Private. */
+	void (*finished)(void *arg);
+	void *finished_arg;
 	struct conn *first;
 	size_t n_incoming, n_strangers;
 };
@@ -57,6 +59,9 @@ int node_init(struct node *n, struct loop *l, const struct key *key);
 
 /* Closes all connections. */
 void node_free(struct node *n);
+
+/* Ends all connections once what was written is sent (conn_finish), and calls `done` when there is none any more. */
+void node_finish(struct node *n, void (*done)(void *arg), void *arg);
 
 /* Before connections are made. 0 or -1. */
 int node_serve(struct node *n, const char *name, void (*accept)(void *arg, struct conn *c, struct ystream *s), void *arg);

@@ -219,7 +219,7 @@ same() {
 	# new ones get the new shard
 	mai-run -q -n 5 --via "mai-run parts/0.gguf | mai-send -k me.key $(at a) | mai-run parts/2.gguf" <prompts.mai >out
 	kill -TERM "${servers[0]}"
-	wait $answer
+	wait $answer || fail "$(cat "$BATS_TEST_TMPDIR/a.log")"
 	same
 	wait "${servers[0]}"
 }
