@@ -73,12 +73,6 @@ conn_where(const struct conn *c)
 	return c->where;
 }
 
-bool
-conn_is_incoming(const struct conn *c)
-{
-	return c->incoming;
-}
-
 uint64_t
 conn_round_trip(const struct conn *c)
 {

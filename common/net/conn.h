@@ -52,13 +52,9 @@ void conn_disown(struct conn *c);
  */
 int conn_open(struct conn *c, const char *protocol, void (*agreed)(void *arg, struct ystream *s), void *arg);
 
-/* The connection of a stream. */
-struct conn *conn_of(const struct ystream *s);
-
 struct node *conn_node(const struct conn *c);
 const struct peerid *conn_peer(const struct conn *c);
 const char *conn_where(const struct conn *c);
-bool conn_is_incoming(const struct conn *c);
 uint64_t conn_round_trip(const struct conn *c); /* of the last ping, in nanoseconds; 0: not known yet */
 struct yamux *conn_mux(const struct conn *c);   /* NULL before it is ready */
 

@@ -115,9 +115,3 @@ exec_free(struct exec *e)
 	}
 	free(e);
 }
-
-size_t
-exec_running(const struct exec *e)
-{
-	return e->n;
-}

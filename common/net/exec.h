@@ -12,7 +12,4 @@ struct exec *exec_new(struct node *n, const char *protocol, char *const *argv, s
 /* Kills what still runs. */
 void exec_free(struct exec *e);
 
-/* How many run. */
-size_t exec_running(const struct exec *e);
-
 #endif

@@ -100,7 +100,7 @@ void
 guest_put(struct guest *g, const struct frame *f)
 {
 	const struct stream_header *h = &g->share->header;
-	const struct frame *own = rows_convert(&g->space, f, h->width, STREAM_F32, h->kind == STREAM_HIDDEN ? g->back : STREAM_F32, false);
+	const struct frame *own = rows_convert(&g->space, f, h->width, STREAM_F32, h->kind == STREAM_HIDDEN ? g->back : STREAM_F32);
 
 	if (!own || wire_put(&g->wire, own) < 0 || wire_push(&g->wire) < 0)
 		guest_fail(g);

@@ -265,7 +265,7 @@ int
 hop_send(struct hop *h, const struct frame *f)
 {
 	enum stream_dtype to = h->input.kind == STREAM_HIDDEN ? h->o.wire : h->input.dtype;
-	const struct frame *own = rows_convert(&h->out, f, h->input.width, h->input.dtype, to, false);
+	const struct frame *own = rows_convert(&h->out, f, h->input.width, h->input.dtype, to);
 	struct frame space;
 	bool was_idle = journal_waiting(h->journal) == 0;
 
@@ -317,9 +317,7 @@ hop_came(struct hop *h, struct session *s, const struct frame *f)
 	}
 	h->fruitless = 0;
 	h->oldest_rows = journal_oldest(h->journal);
-	if (f->type == FRAME_END)
-		h->ended = true;
-	own = rows_convert(&h->in, &out, h->header.width, s->header.dtype, STREAM_F32, false);
+	own = rows_convert(&h->in, &out, h->header.width, s->header.dtype, STREAM_F32);
 	if (!own || (h->audit && audit_came(h->audit, own) < 0)) {
 		fail(h);
 		return 0;

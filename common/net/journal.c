@@ -1,10 +1,7 @@
 #include "net/journal.h"
 
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/err.h"
 #include "base/mem.h"
@@ -168,12 +165,6 @@ journal_oldest(const struct journal *j)
 	while (e && e->frame.type != FRAME_ROWS)
 		e = e->next;
 	return e ? e->frame.n_rows : 0;
-}
-
-size_t
-journal_open(const struct journal *j)
-{
-	return j->seqs.n;
 }
 
 uint64_t

@@ -16,12 +16,6 @@ struct choice {
 	void *arg;
 };
 
-struct conn *
-conn_of(const struct ystream *s)
-{
-	return yamux_arg(s->mux);
-}
-
 /* Nothing is agreed on; the reason is set. */
 static void
 give_up(struct choice *c)

@@ -16,7 +16,6 @@ struct pump {
 	struct pump_owner owner;
 	struct loop_fd from, to; /* fd -1: its direction has ended */
 	bool drops;              /* nobody reads `to` any more */
-	uint64_t sent, got;
 	uint8_t chunk[CHUNK];
 };
 
@@ -68,7 +67,6 @@ read_chunk(struct pump *p)
 		shut(p, &p->from);
 		return ystream_finish(p->stream);
 	}
-	p->sent += (uint64_t)n; /* positive */
 	return ystream_send(p->stream, p->chunk, (size_t)n) < 0 ? -1 : 1;
 }
 
@@ -118,7 +116,6 @@ write_more(struct pump *p)
 		got = write_chunk(p, data, n);
 		if (got > 0 && ystream_take(p->stream, (size_t)got, loop_now(p->loop)) < 0)
 			got = -1;
-		p->got += got > 0 ? (uint64_t)got : 0;
 	}
 	if (got >= 0 && n == 0 && p->stream->ended)
 		shut(p, &p->to);
@@ -136,10 +133,7 @@ direct(void *arg, const uint8_t *data, size_t n)
 	struct pump *p = arg;
 	ssize_t got = p->to.fd >= 0 ? write_chunk(p, data, n) : 0;
 
-	if (got <= 0)
-		return 0;
-	p->got += (uint64_t)got; /* positive */
-	return (size_t)got;
+	return got > 0 ? (size_t)got : 0;
 }
 
 static void
@@ -209,16 +203,4 @@ pump_new(struct loop *l, struct ystream *s, int from, int to, const struct pump_
 	s->direct = direct;
 	s->arg = p;
 	return p;
-}
-
-uint64_t
-pump_sent(const struct pump *p)
-{
-	return p->sent;
-}
-
-uint64_t
-pump_got(const struct pump *p)
-{
-	return p->got;
 }

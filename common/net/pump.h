@@ -35,8 +35,4 @@ struct pump *pump_new(struct loop *l, struct ystream *s, int from, int to, const
 /* Ends it at once, without a call of done. */
 void pump_free(struct pump *p);
 
-/* Bytes that went to the peer, and that came. */
-uint64_t pump_sent(const struct pump *p);
-uint64_t pump_got(const struct pump *p);
-
 #endif

@@ -1,7 +1,6 @@
 #include "net/rows.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/err.h"
 #include "base/mem.h"
@@ -49,22 +48,12 @@ convert(struct rows *space, const struct frame *f, uint32_t width, enum stream_d
 }
 
 const struct frame *
-rows_convert(struct rows *space, const struct frame *f, uint32_t width, enum stream_dtype from, enum stream_dtype to, bool strip)
+rows_convert(struct rows *space, const struct frame *f, uint32_t width, enum stream_dtype from, enum stream_dtype to)
 {
-	bool converts = f->row_bytes > 0 && from != to;
-
-	if (f->type != FRAME_ROWS || (!converts && !strip))
+	if (f->type != FRAME_ROWS || f->row_bytes == 0 || from == to)
 		return f;
 	space->frame = *f;
-	if (converts && convert(space, f, width, from, to) < 0)
-		return NULL;
-	if (strip) {
-		memcpy(space->row, f->rows, f->n_rows * sizeof *f->rows);
-		for (uint32_t i = 0; i < f->n_rows; i++)
-			space->row[i].token = ROW_NO_TOKEN;
-		space->frame.rows = space->row;
-	}
-	return &space->frame;
+	return convert(space, f, width, from, to) < 0 ? NULL : &space->frame;
 }
 
 void

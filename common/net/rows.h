@@ -1,4 +1,4 @@
-/* rows.h: what is done to a frame of rows before it goes over a link, and after. */
+/* rows.h: frames of rows with elements of another type, as they go over a link. */
 #ifndef MAI_NET_ROWS_H
 #define MAI_NET_ROWS_H
 
@@ -14,11 +14,10 @@ struct rows {
 };
 
 /*
- * The frame with its elements as another type (of `width`, from one type to the other), and, where `strip` is set, without token ids.
- * The same pointers where nothing changes. NULL with a reason: no memory, or a number that the type can't hold.
+ * The frame with its elements as another type, `width` of them a row; itself where nothing changes. NULL with a reason: no
+ * memory, or a number that the type can't hold.
  */
-const struct frame *rows_convert(struct rows *space, const struct frame *f, uint32_t width, enum stream_dtype from, enum stream_dtype to,
-    bool strip);
+const struct frame *rows_convert(struct rows *space, const struct frame *f, uint32_t width, enum stream_dtype from, enum stream_dtype to);
 void rows_free(struct rows *space);
 
 #endif

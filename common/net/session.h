@@ -47,7 +47,6 @@ struct hop {
 	struct strip strip;
 	bool has_header, has_input;
 	struct stream_header header, input; /* of what it gives (f32), of what comes in */
-	bool ended;                         /* FRAME_END was sent; it has come back */
 	bool failed;
 	char reason[512];                   /* why a peer was lost the last time */
 	int status;

@@ -109,7 +109,7 @@ add_part(struct share *h, struct batch *b, struct guest *g, size_t row_bytes)
 	if (mem_grow(&b->part, &b->cap, b->n + 1, sizeof *b->part) < 0)
 		return -1;
 	if (row_bytes > 0 && f->n_rows > 0) {
-		f = rows_convert(&g->space, f, g->header.width, g->header.dtype, STREAM_F32, false);
+		f = rows_convert(&g->space, f, g->header.width, g->header.dtype, STREAM_F32);
 		if (!f)
 			return -1;
 		memcpy(h->space.data + all->n_rows * row_bytes, f->data, f->n_rows * row_bytes);
