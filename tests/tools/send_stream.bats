@@ -270,6 +270,28 @@ rss() {
 	[ -n "${MAI_SAN:-}" ] || [ "$(rss "${servers[0]}")" -lt 100000 ] || fail "$(rss "${servers[0]}") kB"
 }
 
+@test "streams that mean harm, and a reader that does not read: others are served" {
+	/usr/bin/python3 -c 'import xxhash' 2>/dev/null || skip "needs python3-xxhash"
+	node a --shared -- mai-run -q "$M"
+	mkdir -p bad
+	mai-tokenize -m "$M" Once >one.mai
+	"$top/tests/peers/send_hostile.py" streams one.mai bad
+	# logits of 20,000 tokens, which nobody reads
+	for i in $(seq 200); do echo "Once upon a time there was a dog and a cat and a ball and a tree and a sun, number $i, and they went to the park"; done |
+		mai-tokenize -m "$M" -l >long.mai
+	mkfifo "$BATS_TEST_TMPDIR/unread"
+	exec 9<>"$BATS_TEST_TMPDIR/unread"
+	mai-send -q -k me.key "$(at a)" <long.mai >"$BATS_TEST_TMPDIR/unread" 3>&- 9>&- &
+	servers+=($!)
+	mai-run -q -n 20 --temp 0 "$M" <prompts.mai | mai-cat --ids >want
+	for f in bad/*; do
+		timeout 10 mai-send -q -k me.key --raw --protocol /mai/stream/1.0.0 "$(at a)" <"$f" >out 2>err 3>&- || [ $? -lt 124 ] || fail "$f: status $?"
+	done
+	timeout 20 mai-run -q -n 20 --temp 0 --via "mai-send -k me.key $(at a)" <prompts.mai | mai-cat --ids | cmp - want
+	[ -n "${MAI_SAN:-}" ] || [ "$(rss "${servers[0]}")" -lt 150000 ] || fail "$(rss "${servers[0]}") kB"
+	exec 9>&-
+}
+
 @test "audit: two replicas agree; one that computes something else is found out, and the evidence says so" {
 	local_answer parts
 	# its weights are others, the ids that it states are the same
