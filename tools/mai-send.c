@@ -13,6 +13,7 @@
 #include "base/opt.h"
 #include "net/allow.h"
 #include "net/attach.h"
+#include "net/book.h"
 #include "net/child.h"
 #include "net/exec.h"
 #include "net/fd.h"
@@ -82,19 +83,27 @@ static struct allow allow;
 
 /* ---- what all uses share ---- */
 
+enum { PATH = 4096 };
+
+/* A file of the user's settings; returns `to`. */
+static const char *
+config_file(char to[PATH], const char *name)
+{
+	const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+
+	if (config && *config)
+		snprintf(to, PATH, "%s/mai/%s", config, name);
+	else
+		snprintf(to, PATH, "%s/.config/mai/%s", home ? home : "", name);
+	return to;
+}
+
 static int
 read_key(void)
 {
-	const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
-	char path[4096];
+	char path[PATH];
 
-	if (o.key)
-		return key_read_secret(&key, o.key, pass_ask, NULL);
-	if (config && *config)
-		snprintf(path, sizeof path, "%s/mai/key", config);
-	else
-		snprintf(path, sizeof path, "%s/.config/mai/key", home ? home : "");
-	return key_read_secret(&key, path, pass_ask, NULL);
+	return key_read_secret(&key, o.key ? o.key : config_file(path, "key"), pass_ask, NULL);
 }
 
 static int
@@ -327,11 +336,12 @@ static int
 relay(char **peer, size_t n)
 {
 	static struct relay_peers hops[RELAY_MAX_HOPS];
+	char book[PATH];
 	const struct hop_options ho = { .wire = wire, .compress = o.zstd, .journal = o.journal, .audit = o.audit, .evidence = o.evidence,
 		.goes_on = o.goes_on, .timeout_ns = (uint64_t)(o.timeout * (double)NODE_SECOND) };
 
 	for (size_t i = 0; i < n; i++) {
-		if (relay_parse(&hops[i], peer[i]) < 0)
+		if (relay_parse(&hops[i], peer[i], config_file(book, "peers")) < 0)
 			return -1;
 		if (o.audit > 0 && hops[i].n < 2)
 			return err_set(ERR_USAGE, "%s: an audit wants a replica", peer[i]);
@@ -346,10 +356,11 @@ static int
 dial(char **peer, size_t n)
 {
 	struct multiaddr a;
+	char book[PATH];
 
 	if (!o.raw && !o.identify)
 		return relay(peer, n);
-	if (multiaddr_parse(&a, peer[0]) < 0)
+	if (book_find(&a, peer[0], config_file(book, "peers")) < 0)
 		return -1;
 	if (!o.identify)
 		return attach_run(&node, &a, o.protocol, STDIN_FILENO, STDOUT_FILENO);

@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "net/book.h"
 #include "net/fd.h"
 
 enum { BACKLOG = 1 << 23 }; /* bytes that wait for `out` before no more is read */
@@ -283,7 +284,7 @@ tell(struct relay *r)
 }
 
 int
-relay_parse(struct relay_peers *to, const char *text)
+relay_parse(struct relay_peers *to, const char *text, const char *book)
 {
 	char *all = mem_strdup(text), *next = all, *one;
 	int rc = all ? 0 : -1;
@@ -293,7 +294,7 @@ relay_parse(struct relay_peers *to, const char *text)
 		if (to->n == HOP_MAX_PEERS)
 			rc = err_set(ERR_USAGE, "a peer has at most %d replicas", HOP_MAX_PEERS - 1);
 		else
-			rc = multiaddr_parse(&to->peer[to->n++], one);
+			rc = book_find(&to->peer[to->n++], one, book);
 	}
 	free(all);
 	return rc;

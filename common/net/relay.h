@@ -12,8 +12,8 @@ struct relay_peers {
 	size_t n;
 };
 
-/* "PEER[,REPLICA...]". 0, or -1 with a reason. */
-int relay_parse(struct relay_peers *to, const char *text);
+/* "PEER[,REPLICA...]", each a multiaddr or a name in the address book at `book`. 0, or -1 with a reason. */
+int relay_parse(struct relay_peers *to, const char *text, const char *book);
 
 /*
  * Runs until all streams of `in` have come out. The header of what the last hop gives is written before anything is read. Dies of

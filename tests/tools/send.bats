@@ -111,6 +111,20 @@ says() {
 	says 1 "not a secret key" mai-send -k me.pub --raw --protocol $echo "$peer"
 }
 
+@test "names from the address book" {
+	export XDG_CONFIG_HOME=$BATS_TEST_TMPDIR
+	serve_echo --any -l /ip4/127.0.0.1/tcp/0
+	mkdir "$XDG_CONFIG_HOME/mai"
+	cp me.key "$XDG_CONFIG_HOME/mai/key"
+	says 1 "no address book" ask there </dev/null
+	printf '# peers\n\nelsewhere\t/ip4/192.0.2.1/tcp/1\n there  %s  the one here\nnowhere\nodd nonsense\n' "$peer" >"$XDG_CONFIG_HOME/mai/peers"
+	[ "$(echo x | mai-send --raw --protocol $echo there)" = x ]
+	mai-send --identify there | grep -q "$node"
+	says 1 "has no 'unknown'" ask unknown </dev/null
+	says 1 "peers: line 5: no address" ask nowhere </dev/null
+	says 1 "peers: line 6: 'nonsense'" ask odd </dev/null
+}
+
 @test "a server that is not one, or goes away in the middle" {
 	socat -d -d TCP-LISTEN:0,bind=127.0.0.1,fork EXEC:cat 2>"$BATS_TEST_TMPDIR/server" 3>&- &
 	server=$!
