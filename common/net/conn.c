@@ -17,7 +17,7 @@
 
 static const char *const noise_name[] = { "/noise" };
 static const char *const yamux_name[] = { "/yamux/1.0.0" };
-enum { WHERE = MULTIADDR_TEXT, CONN_BUFFER = 4 * CONN_IN };
+enum { WHERE = MULTIADDR_TEXT, CONN_BUFFER = 2 * CONN_IN };
 #define FINISH (2 * NODE_SECOND) /* the other side has so long to close too */
 
 enum state { CONNECTING, CHOOSING_NOISE, SHAKING_HANDS, CHOOSING_YAMUX, READY };

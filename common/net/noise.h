@@ -1,6 +1,6 @@
 /*
  * noise.h: the handshake Noise_XX_25519_ChaChaPoly_SHA256 (noiseprotocol.org, revision 34), by libsodium, and the
- * messages after it. Nothing here reads or writes a descriptor.
+ * messages after it, sealed by OpenSSL. Nothing here reads or writes a descriptor.
  *
  *	-> e
  *	<- e, ee, s, es
