@@ -27,7 +27,7 @@
 static struct {
 	struct opt_list listen;
 	const char *key, *allow, *protocol, *wire, *log, *metrics;
-	bool any, raw, identify, json, stdio, shared, zstd;
+	bool any, raw, identify, json, stdio, shared, zstd, direct;
 	int64_t most, most_of_peer, sequences, rate;
 	uint64_t journal;
 	double timeout, idle, audit;
@@ -50,6 +50,7 @@ static const struct opt opts[] = {
 	{ 0, "metrics", "ADDRESS", OPT_STR, &o.metrics, 0, 0, "answer Prometheus there" },
 	{ 0, "idle", "SECONDS", OPT_FLOAT, &o.idle, 0, 1e9, "end streams that are silent for so long; 0: never (600)" },
 	{ 0, "wire", "TYPE", OPT_STR, &o.wire, 0, 0, "hidden states go as f32, f16, bf16 or q8 (f32: the bits stay)" },
+	{ 0, "direct", NULL, OPT_FLAG, &o.direct, 0, 0, "peers pass rows on to each other; with -l: pass on, where clients ask for it" },
 	{ 'z', "zstd", NULL, OPT_FLAG, &o.zstd, 0, 0, "compress frames where that makes them smaller" },
 	{ 0, "journal", "SIZE", OPT_SIZE, &o.journal, 0, 0, "keep so much of what was sent in memory, the rest in a file (256M)" },
 	{ 0, "timeout", "SECONDS", OPT_FLOAT, &o.timeout, 0, 1e6, "give up when no peer serves for so long (30)" },
@@ -124,11 +125,19 @@ end(void)
 
 /* ---- serving ---- */
 
+static struct service *service;
+
 static bool
-allows(void *arg, const struct peerid *p)
+listed(void *arg, const struct peerid *p)
 {
 	(void)arg;
 	return o.any || allow_has(&allow, p);
+}
+
+static bool
+allows(void *arg, const struct peerid *p)
+{
+	return listed(arg, p) || (service && serve_expects(service, p));
 }
 
 /* One event: a line of JSON, or one for people with -v. */
@@ -170,7 +179,6 @@ stream_told(void *arg, const struct conn *c, const char *event, const char *reas
 	log_event(c, event, reason, &rows);
 }
 
-static struct service *service;
 static struct listener *listeners[NODE_MAX_ADDRESSES];
 
 static void
@@ -277,7 +285,7 @@ static int
 serve(char **argv)
 {
 	struct signals signals = { 0 };
-	const struct serve_options so = { .argv = argv, .shared = o.shared, .max_guests = (size_t)o.most, .max_peer_guests = (size_t)o.most_of_peer,
+	const struct serve_options so = { .argv = argv, .shared = o.shared, .direct = o.direct, .listed = listed, .max_guests = (size_t)o.most, .max_peer_guests = (size_t)o.most_of_peer,
 		.max_sequences = (uint32_t)o.sequences, .idle_ns = (uint64_t)(o.idle * (double)NODE_SECOND), .rows_a_second = (uint64_t)o.rate, .told = stream_told };
 	struct metrics *m = NULL;
 	struct multiaddr at;
@@ -318,8 +326,10 @@ check(int operands)
 		return opt_usage(&tool, serves ? "no COMMAND is named" : "no PEER is named");
 	if (!serves && (o.raw || o.identify) && operands != 1)
 		return opt_usage(&tool, "one PEER is wanted");
-	if (!serves && operands > RELAY_MAX_HOPS)
-		return opt_usage(&tool, "more than %d peers in a chain", RELAY_MAX_HOPS);
+	if (!serves && operands > HOP_MAX_PLACES)
+		return opt_usage(&tool, "more than %d peers in a chain", HOP_MAX_PLACES);
+	if (o.direct && (o.raw || o.identify || o.audit > 0))
+		return opt_usage(&tool, "--direct goes with none of --raw, --identify, --audit");
 	if (o.log && strcmp(o.log, "json") != 0)
 		return opt_usage(&tool, "--log is json, not '%s'", o.log);
 	if (o.metrics && (!serves || o.raw))
@@ -335,21 +345,21 @@ check(int operands)
 static int
 relay(char **peer, size_t n)
 {
-	static struct relay_peers hops[RELAY_MAX_HOPS];
+	static struct hop_peers place[HOP_MAX_PLACES];
 	char book[PATH];
 	const struct hop_options ho = { .wire = wire, .compress = o.zstd, .journal = o.journal, .audit = o.audit, .evidence = o.evidence,
 		.goes_on = o.goes_on, .timeout_ns = (uint64_t)(o.timeout * (double)NODE_SECOND) };
 
 	for (size_t i = 0; i < n; i++) {
-		if (relay_parse(&hops[i], peer[i], config_file(book, "peers")) < 0)
+		if (relay_parse(&place[i], peer[i], config_file(book, "peers")) < 0)
 			return -1;
-		if (o.audit > 0 && hops[i].n < 2)
+		if (o.audit > 0 && place[i].n < 2)
 			return err_set(ERR_USAGE, "%s: an audit wants a replica", peer[i]);
-		if (hops[i].n > 1)
+		if (place[i].n > 1)
 			node.silence_ns = SILENCE, node.handshake_ns = HANDSHAKE; /* there is another */
 	}
 	node.ping_ns = PING;
-	return relay_run(&node, hops, n, &ho, STDIN_FILENO, STDOUT_FILENO);
+	return relay_run(&node, place, n, o.direct && n > 1, &ho, STDIN_FILENO, STDOUT_FILENO);
 }
 
 static int

@@ -135,15 +135,15 @@ write_evidence(const struct audit *a, const struct audited *q, const char *path)
 }
 
 static const char *
-name_of(const struct hop *h, char to[MULTIADDR_TEXT])
+name_of(const struct hop *h, char to[SESSION_NAME])
 {
-	return h->active ? multiaddr_text(&h->active->peer, to) : "a peer that has gone";
+	return h->active ? session_name(h->active, to) : "a peer that has gone";
 }
 
 static void
 differ(struct audit *a, const struct audited *q)
 {
-	char path[1024], one[MULTIADDR_TEXT], two[MULTIADDR_TEXT], why[512] = "";
+	char path[1024], one[SESSION_NAME], two[SESSION_NAME], why[512] = "";
 	static unsigned n;
 
 	snprintf(path, sizeof path, "%s/evidence-%lld-%u.mai", a->o.folder, (long long)time(NULL), n++);
@@ -369,7 +369,7 @@ audit_rows(const struct audit *a)
 }
 
 struct audit *
-audit_new(struct node *n, const struct multiaddr *peer, size_t n_peers, const struct hop_options *o, const struct audit_options *ao,
+audit_new(struct node *n, const struct hop_peers *peers, const struct hop_options *o, const struct audit_options *ao,
     const struct hop *audited)
 {
 	struct audit *a = mem_alloc(1, sizeof *a);
@@ -381,7 +381,7 @@ audit_new(struct node *n, const struct multiaddr *peer, size_t n_peers, const st
 	a->main = audited;
 	own.audit = 0;
 	own.not_as = audited;
-	if (!(a->second = hop_new(n, peer, n_peers, &own, &(struct hop_calls){ header, frame, room, failed, a }))) {
+	if (!(a->second = hop_new(n, peers, 1, &own, &(struct hop_calls){ header, frame, room, failed, a }))) {
 		free(a);
 		return NULL;
 	}

@@ -19,8 +19,8 @@ struct audit_options {
 	void *arg;
 };
 
-/* The peers are those of the hop that is audited. NULL with a reason. */
-struct audit *audit_new(struct node *n, const struct multiaddr *peer, size_t n_peers, const struct hop_options *o, const struct audit_options *a,
+/* The peers are those of the hop that is audited, which has one place. NULL with a reason. */
+struct audit *audit_new(struct node *n, const struct hop_peers *peers, const struct hop_options *o, const struct audit_options *a,
     const struct hop *audited);
 void audit_free(struct audit *a);
 

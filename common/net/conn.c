@@ -67,6 +67,20 @@ conn_peer(const struct conn *c)
 	return &c->secure.peer;
 }
 
+int
+conn_remote(const struct conn *c, struct multiaddr *a)
+{
+	struct sockaddr_storage to;
+	socklen_t n = sizeof to;
+
+	if (!c->is_socket || getpeername(c->in.fd, (struct sockaddr *)&to, &n) < 0)
+		return err_set(ERR_DATA, "%s: no address of a network", c->where);
+	if (address_to_multiaddr(a, &to, n) < 0)
+		return -1;
+	a->peer = c->secure.peer;
+	return 0;
+}
+
 const char *
 conn_where(const struct conn *c)
 {

@@ -6,8 +6,6 @@
 #include "base/mem.h"
 #include "net/serve_impl.h"
 
-enum { AT_ONCE = 1 << 18 }; /* bytes of a guest that are looked at in one turn */
-
 static uint64_t
 now_of(const struct guest *g)
 {
@@ -25,15 +23,19 @@ tell(const struct guest *g, const char *event, const char *reason)
 		o->told(o->arg, g->conn, event, reason, g->rows);
 }
 
-static void
-leave(struct guest *g)
+void
+guest_leave(struct guest *g)
 {
 	struct service *s = g->service;
 
-	tell(g, "stream-end", g->state == GUEST_ENDS ? g->failed ? "failed" : "done" : "gone");
-
+	if (g->state != GUEST_HELLO)
+		tell(g, "stream-end", g->state == GUEST_ENDS ? g->failed ? "failed" : "done" : "gone");
 	if (g->share)
 		share_leave(g);
+	forward_end(g, g->state == GUEST_ENDS && !g->failed);
+	*g->own = g->other;
+	if (g->other)
+		g->other->own = g->own;
 	loop_cancel(&g->timer);
 	s->count.bytes_in += g->wire.bytes_in;
 	s->count.bytes_out += g->wire.bytes_out;
@@ -44,15 +46,34 @@ leave(struct guest *g)
 	service_left(s);
 }
 
+/* Where its rows go. */
+static struct wire *
+out_of(struct guest *g)
+{
+	return g->forward ? forward_out(g) : &g->wire;
+}
+
+static int
+push_all(struct guest *g)
+{
+	struct wire *out = out_of(g);
+
+	return wire_push(&g->wire) < 0 || (out != &g->wire && out->stream && wire_push(out) < 0) ? -1 : 0;
+}
+
 /* What is left to send is sent, in GUEST_ENDS, before it goes. */
 static void
 linger_out(struct guest *g)
 {
-	if (wire_push(&g->wire) < 0 || g->wire.stream->reset) {
-		leave(g);
-	} else if (wire_backlog(&g->wire) == 0) {
+	struct wire *out = out_of(g);
+
+	if (push_all(g) < 0 || g->wire.stream->reset) {
+		guest_leave(g);
+	} else if (wire_backlog(&g->wire) == 0 && wire_backlog(out) == 0) {
 		ystream_finish(g->wire.stream);
-		leave(g);
+		if (out->stream)
+			ystream_finish(out->stream);
+		guest_leave(g);
 	}
 }
 
@@ -71,12 +92,13 @@ guest_fail(struct guest *g)
 		f.text_len = STREAM_MAX_TEXT;
 	if (g->share)
 		share_leave(g);
+	forward_end(g, false);
 	g->state = GUEST_ENDS;
 	/* where no header went before, the reason goes behind one that says nothing */
 	if (!g->told_header)
 		wire_put_header(&g->wire, &(struct stream_header){ .kind = STREAM_TOKENS });
 	if (wire_put(&g->wire, &f) < 0)
-		leave(g);
+		guest_leave(g);
 	else
 		linger_out(g);
 }
@@ -84,12 +106,14 @@ guest_fail(struct guest *g)
 void
 guest_end(struct guest *g)
 {
+	const struct frame end = { .type = FRAME_END };
+
 	if (!g->done || g->under_way > 0 || g->has_rows || g->seqs.n > 0 || g->state != GUEST_RUNS)
 		return;
 	share_leave(g);
 	g->state = GUEST_ENDS;
-	if (wire_put(&g->wire, &(struct frame){ .type = FRAME_END }) < 0)
-		leave(g);
+	if (wire_put(&g->wire, &end) < 0 || (out_of(g) != &g->wire && wire_put(out_of(g), &end) < 0))
+		guest_leave(g);
 	else
 		linger_out(g);
 }
@@ -101,8 +125,13 @@ guest_put(struct guest *g, const struct frame *f)
 {
 	const struct stream_header *h = &g->share->header;
 	const struct frame *own = rows_convert(&g->space, f, h->width, STREAM_F32, h->kind == STREAM_HIDDEN ? g->back : STREAM_F32);
+	struct row row[STREAM_MAX_ROWS];
+	struct frame space;
+	struct wire *out = out_of(g);
 
-	if (!own || wire_put(&g->wire, own) < 0 || wire_push(&g->wire) < 0)
+	if (own && out != &g->wire) /* the next is a stage that neither embeds nor, by what it gets from here, samples */
+		own = journal_strip(&space, row, own, (struct strip){ .tokens = true, .sampling = true });
+	if (!own || wire_put(out, own) < 0 || wire_push(out) < 0)
 		guest_fail(g);
 }
 
@@ -212,6 +241,30 @@ is_crowded(const struct guest *g)
 	return g->seqs.n >= 2 * (size_t)g->service->o->max_sequences;
 }
 
+static int
+next_frame(struct guest *g, struct frame *f)
+{
+	return g->forward ? forward_take(g, f) : stream_take(g->wire.in, f);
+}
+
+static int
+pull(struct guest *g)
+{
+	return g->forward ? forward_pull(g) : wire_pull(&g->wire, GUEST_AT_ONCE, now_of(g));
+}
+
+/* Bytes that have come and are not read. */
+static size_t
+unread(struct guest *g)
+{
+	size_t n;
+
+	if (g->forward)
+		return forward_unread(g);
+	ystream_data(g->wire.stream, &n);
+	return n;
+}
+
 /* Frames that are there: 1: one of rows waits; 0: more is needed; -1. */
 static int
 take_frames(struct guest *g)
@@ -219,7 +272,7 @@ take_frames(struct guest *g)
 	struct frame f;
 	int rc = 0;
 
-	while (!g->has_rows && !g->done && !is_crowded(g) && (rc = stream_take(g->wire.in, &f)) > 0) {
+	while (!g->has_rows && !g->done && !is_crowded(g) && (rc = next_frame(g, &f)) > 0) {
 		g->heard = now_of(g);
 		if (f.type == FRAME_ERROR)
 			return err_set(ERR_DATA, "%.*s", (int)f.text_len, f.text);
@@ -240,18 +293,17 @@ take_frames(struct guest *g)
 void
 guest_read(struct guest *g)
 {
-	size_t n, before;
+	size_t before;
 	int rc;
 
 	if (g->waits || is_crowded(g))
 		return;
 	do {
-		ystream_data(g->wire.stream, &before);
+		before = unread(g);
 		rc = take_frames(g);
 		if (rc == 0 && !g->done)
-			rc = wire_pull(&g->wire, AT_ONCE, now_of(g)) < 0 ? -1 : take_frames(g);
-		ystream_data(g->wire.stream, &n);
-	} while (rc == 0 && !g->done && !is_crowded(g) && n < before);
+			rc = pull(g) < 0 ? -1 : take_frames(g);
+	} while (rc == 0 && !g->done && !is_crowded(g) && unread(g) < before);
 	if (rc < 0) {
 		guest_fail(g);
 		return;
@@ -295,7 +347,7 @@ tell_header(struct guest *g)
 {
 	struct stream_header h = g->share->header;
 
-	if (g->told_header || !g->share->has_header || !g->wire.heard)
+	if (g->told_header || !g->share->has_header)
 		return 0;
 	g->told_header = true;
 	g->back = g->wire.hello.back;
@@ -304,30 +356,77 @@ tell_header(struct guest *g)
 	return wire_put_header(&g->wire, &h) < 0 ? -1 : wire_push(&g->wire);
 }
 
+/* Its first message has come: it gets a command, or, as the peer before another guest, is that one's. 1: it is gone; 0; -1. */
+static int
+arrive(struct guest *g)
+{
+	const struct serve_options *o = g->service->o;
+	const struct hello *h = &g->wire.hello;
+	struct share *share;
+
+	if (h->chain.len > 0 && !o->direct)
+		return err_set(ERR_DATA, "the node passes nothing on (mai-send -l --direct)");
+	if (h->chain.len > 0 && h->forwarded)
+		return forward_join(g) < 0 ? -1 : 1;
+	if (o->listed && !o->listed(o->arg, conn_peer(g->conn)))
+		return err_set(ERR_DATA, "not in the list of those who may have rows computed");
+	if ((h->chain.len > 0 && forward_begin(g) < 0) || !(share = service_share(g->service)))
+		return -1;
+	share_join(share, g);
+	g->state = GUEST_HEADER;
+	tell(g, "stream-begin", "");
+	if (o->idle_ns > 0)
+		loop_at(g->service->node->loop, &g->timer, now_of(g) + o->idle_ns / 4);
+	else
+		loop_cancel(&g->timer);
+	return 0;
+}
+
+/* The header of what it sends: 1: it is there; 0; -1. */
+static int
+take_header(struct guest *g)
+{
+	int rc;
+
+	if (g->forward)
+		return forward_header(g);
+	if (wire_pull(&g->wire, STREAM_HEADER_SIZE, now_of(g)) < 0)
+		return -1;
+	rc = stream_take_header(g->wire.in, &g->header);
+	if (rc == 0 && g->wire.stream->ended && ystream_is_empty(g->wire.stream))
+		return err_set(ERR_DATA, "a stream without a header");
+	return rc;
+}
+
+/* Through its states as far as it gets. 1: it is gone; 0; -1. */
 static int
 go_on(struct guest *g)
 {
 	int rc;
 
+	if (g->state == GUEST_HELLO) {
+		if (wire_pull(&g->wire, 0, now_of(g)) < 0)
+			return -1;
+		if (!g->wire.heard)
+			return 0;
+		if ((rc = arrive(g)) != 0)
+			return rc;
+	}
 	if (tell_header(g) < 0)
 		return -1;
-	if (g->state == GUEST_HELLO) {
-		if (wire_pull(&g->wire, STREAM_HEADER_SIZE, now_of(g)) < 0)
-			return -1;
-		if (tell_header(g) < 0)
-			return -1;
-		if (!g->wire.heard || (rc = stream_take_header(g->wire.in, &g->header)) == 0)
-			return g->wire.heard && g->wire.stream->ended && ystream_is_empty(g->wire.stream) ? err_set(ERR_DATA, "a stream without a header") : 0;
-		if (rc < 0)
-			return -1;
+	if (g->state == GUEST_HEADER) {
+		if ((rc = take_header(g)) <= 0)
+			return rc;
 		g->state = GUEST_WAITS;
+		if (g->forward && forward_dial(g) < 0)
+			return -1;
 	}
 	if (g->state == GUEST_WAITS && g->share->has_header) {
 		if (!g->share->proposed && propose(g) < 0)
 			return -1;
 		if (g->share->accepted && fits(g) < 0)
 			return -1;
-		if (g->share->accepted)
+		if (g->share->accepted && (!g->forward || forward_is_ready(g)))
 			g->state = GUEST_RUNS;
 	}
 	return 0;
@@ -340,29 +439,37 @@ guest_told(struct guest *g)
 		guest_fail(g);
 }
 
+void
+guest_turn(struct guest *g)
+{
+	int rc;
+
+	if (g->state == GUEST_ENDS) {
+		linger_out(g);
+		return;
+	}
+	rc = push_all(g) < 0 ? -1 : go_on(g);
+	if (rc < 0)
+		guest_fail(g);
+	else if (rc == 0 && g->state == GUEST_RUNS)
+		share_step(g->share);
+}
+
 static void
 event(void *arg, struct ystream *s)
 {
 	struct guest *g = arg;
-	struct share *h = g->share;
+	size_t n;
 
 	if (s->reset) {
-		leave(g);
+		guest_leave(g);
 		return;
 	}
 	if (g->state == GUEST_ENDS) {
-		size_t n;
 		ystream_data(s, &n);
 		ystream_take(s, n, now_of(g)); /* of no use any more */
-		linger_out(g);
-		return;
 	}
-	if (wire_push(&g->wire) < 0 || go_on(g) < 0) {
-		guest_fail(g);
-		return;
-	}
-	if (g->state == GUEST_RUNS)
-		share_step(h);
+	guest_turn(g);
 }
 
 static void
@@ -371,6 +478,11 @@ timed(void *arg)
 	struct guest *g = arg;
 	uint64_t idle = g->service->o->idle_ns;
 
+	if (g->state == GUEST_HELLO) {
+		err_set(ERR_DATA, "no first message in time");
+		guest_fail(g);
+		return;
+	}
 	if (g->waits) {
 		g->waits = !is_allowed(g, g->frame.n_rows);
 		if (!g->waits && g->share)
@@ -382,7 +494,7 @@ timed(void *arg)
 	if (g->under_way == 0 && !g->has_rows && now_of(g) - g->heard >= idle) {
 		err_set(ERR_DATA, "nothing was sent for %llu s", (unsigned long long)(idle / NODE_SECOND));
 		if (g->state == GUEST_ENDS)
-			leave(g);
+			guest_leave(g);
 		else
 			guest_fail(g);
 		return;
@@ -391,7 +503,7 @@ timed(void *arg)
 }
 
 void
-guest_new(struct service *s, struct conn *c, struct ystream *stream, struct share *h)
+guest_new(struct service *s, struct conn *c, struct ystream *stream)
 {
 	struct guest *g = mem_alloc(1, sizeof *g);
 	struct hello hello = { .sequences = s->o->max_sequences, .frames = SHARE_DEPTH };
@@ -405,18 +517,23 @@ guest_new(struct service *s, struct conn *c, struct ystream *stream, struct shar
 	g->heard = g->allowed = now_of(g);
 	g->allowance = 4 * (double)s->o->rows_a_second;
 	g->timer = (struct loop_timer){ .call = timed, .arg = g };
+	g->other = s->guests;
+	g->own = &s->guests;
+	if (s->guests)
+		s->guests->own = &g->other;
+	s->guests = g;
 	s->count.guests++;
 	s->count.guests_now++;
+	loop_at(s->node->loop, &g->timer, now_of(g) + s->node->handshake_ns);
 	if (wire_begin(&g->wire, stream, conn_where(c)) < 0) {
-		leave(g);
+		guest_leave(g);
 		return;
 	}
 	stream->event = event;
 	stream->arg = g;
-	tell(g, "stream-begin", "");
-	share_join(h, g);
-	if (s->o->idle_ns > 0)
-		loop_at(s->node->loop, &g->timer, now_of(g) + s->o->idle_ns / 4);
-	if (wire_put_hello(&g->wire, &hello) < 0 || wire_push(&g->wire) < 0 || go_on(g) < 0)
+	if (wire_put_hello(&g->wire, &hello) < 0 || wire_push(&g->wire) < 0) {
 		guest_fail(g);
+		return;
+	}
+	guest_turn(g);
 }

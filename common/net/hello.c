@@ -4,7 +4,17 @@
 #include "net/proto.h"
 #include "net/uvarint.h"
 
-enum { VERSION = 1, SEQUENCES = 2, FRAMES = 3, BACK = 4 };
+enum { VERSION = 1, SEQUENCES = 2, FRAMES = 3, BACK = 4, CHAIN = 5, PLACE = 6, FORWARDED = 7 };
+
+static int
+pack_chain(struct buf *to, const struct hello *h)
+{
+	if (h->chain.len == 0)
+		return 0;
+	if (proto_put(to, CHAIN, h->chain.data, h->chain.len) < 0 || proto_put_number(to, PLACE, h->place) < 0)
+		return -1;
+	return proto_put_number(to, FORWARDED, h->forwarded);
+}
 
 int
 hello_pack(struct buf *to, const struct hello *h)
@@ -14,7 +24,7 @@ hello_pack(struct buf *to, const struct hello *h)
 	int rc = -1;
 
 	if (proto_put_number(&message, VERSION, HELLO_VERSION) == 0 && proto_put_number(&message, SEQUENCES, h->sequences) == 0 &&
-	    proto_put_number(&message, FRAMES, h->frames) == 0 && proto_put_number(&message, BACK, (uint64_t)h->back) == 0 &&
+	    proto_put_number(&message, FRAMES, h->frames) == 0 && proto_put_number(&message, BACK, (uint64_t)h->back) == 0 && pack_chain(&message, h) == 0 &&
 	    buf_add(to, size, uvarint_put(size, message.len)) == 0)
 		rc = buf_add(to, message.data, message.len);
 	buf_free(&message);
@@ -35,6 +45,8 @@ unpack(struct hello *h, struct proto p)
 	int rc;
 
 	while ((rc = proto_next(&p, &f)) > 0) {
+		if (f.is_bytes && f.number == CHAIN && h->chain.len == 0 && buf_add(&h->chain, f.bytes.at, f.bytes.n) < 0)
+			return -1;
 		if (f.is_bytes || f.skipped)
 			continue;
 		if (f.number == VERSION)
@@ -45,6 +57,10 @@ unpack(struct hello *h, struct proto p)
 			h->frames = capped(f.value);
 		else if (f.number == BACK)
 			h->back = (enum stream_dtype)capped(f.value);
+		else if (f.number == PLACE)
+			h->place = capped(f.value);
+		else if (f.number == FORWARDED)
+			h->forwarded = f.value != 0;
 	}
 	if (rc == 0 && version != HELLO_VERSION)
 		return err_set(ERR_DATA, "the peer speaks version %llu of %s", (unsigned long long)version, HELLO_PROTOCOL);
@@ -66,5 +82,15 @@ hello_unpack(struct hello *h, const uint8_t *data, size_t n)
 		return err_set(ERR_DATA, "a first message of %llu bytes", (unsigned long long)size);
 	if (n - (size_t)used < size)
 		return 0;
-	return unpack(h, (struct proto){ data + used, size }) < 0 ? -1 : (ssize_t)((size_t)used + size); /* <= HELLO_MAX + 9 */
+	if (unpack(h, (struct proto){ data + used, size }) < 0) {
+		hello_free(h);
+		return -1;
+	}
+	return (ssize_t)((size_t)used + size); /* <= HELLO_MAX + 9 */
+}
+
+void
+hello_free(struct hello *h)
+{
+	buf_free(&h->chain);
 }

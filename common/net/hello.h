@@ -5,6 +5,7 @@
 #ifndef MAI_NET_HELLO_H
 #define MAI_NET_HELLO_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -22,12 +23,16 @@ struct hello {
 
 	/* Of whoever dials. */
 	enum stream_dtype back; /* the type in which hidden states are to come back */
+	struct buf chain;       /* a signed chain (chain.h) that the stream is part of; empty: none */
+	uint32_t place;         /* of whoever serves, in the chain, from 0 */
+	bool forwarded;         /* the peer before in the chain sends this; else its client */
 };
 
 /* Appends it, with its length. 0 or -1. */
 int hello_pack(struct buf *to, const struct hello *h);
 
-/* How many bytes it took; 0: more are needed; -1 with a reason. */
+/* How many bytes it took; 0: more are needed; -1 with a reason. What it gives is to be freed where it took any. */
 ssize_t hello_unpack(struct hello *h, const uint8_t *data, size_t n);
+void hello_free(struct hello *h);
 
 #endif

@@ -37,7 +37,7 @@ fail(struct hop *h)
 bool
 hop_full(const struct hop *h)
 {
-	return journal_waiting(h->journal) >= MOST_FRAMES || (h->audit && audit_full(h->audit)) || (h->active && wire_backlog(&h->active->wire) >= MOST_BACKLOG) || !h->active;
+	return journal_waiting(h->journal) >= MOST_FRAMES || (h->audit && audit_full(h->audit)) || (h->active && session_backlog(h->active) >= MOST_BACKLOG) || !h->active;
 }
 
 /* ---- who serves ---- */
@@ -45,9 +45,7 @@ hop_full(const struct hop *h)
 static int
 put(void *arg, const struct frame *f)
 {
-	struct session *s = arg;
-
-	return wire_put(&s->wire, f);
+	return session_put(arg, f);
 }
 
 /* Another hop that must not use the same peer does. */
@@ -67,36 +65,36 @@ nearest(struct hop *h)
 
 	for (size_t i = 0; i < h->n; i++) {
 		struct session *s = &h->session[i];
-		if (s->state == SESSION_READY && !is_taken(h, s) && (!best || conn_round_trip(s->conn) < conn_round_trip(best->conn)))
+		if (s->state == SESSION_READY && !is_taken(h, s) && (!best || session_round_trip(s) < session_round_trip(best)))
 			best = s;
 	}
 	return best;
 }
 
-/* A stage that gives hidden states needs no token ids but where it takes tokens. */
+/* A stage that gives hidden states needs no token ids but where it takes tokens, as the first of a chain does. */
 static void
 decide_stripping(struct hop *h)
 {
-	bool samples = h->header.kind != STREAM_HIDDEN;
+	bool samples = h->header.kind != STREAM_HIDDEN, embeds = h->input.kind != STREAM_HIDDEN;
 
-	h->strip.tokens = !samples && h->input.kind == STREAM_HIDDEN;
-	h->strip.sampling = !samples;
+	h->first = (struct strip){ .tokens = !embeds, .sampling = true };
+	h->last = (struct strip){ .tokens = !samples && (!embeds || h->n_places > 1), .sampling = !samples };
 }
 
 static void
 activate(struct hop *h, struct session *s)
 {
-	char where[MULTIADDR_TEXT];
+	char where[SESSION_NAME];
 	uint64_t rows = journal_rows(h->journal);
 
 	decide_stripping(h);
 	h->active = s;
 	h->progress = h->activated = now_of(h);
 	loop_cancel(&h->deadline);
-	msg_info("%s serves%s", multiaddr_text(&s->peer, where), rows > 0 ? " from now on" : "");
+	msg_info("%s serves%s", session_name(s, where), rows > 0 ? " from now on" : "");
 	if (h->audit)
 		audit_moved(h->audit);
-	if (journal_replay(h->journal, h->strip, put, s, &s->skip) < 0 || wire_push(&s->wire) < 0) {
+	if (journal_replay(h->journal, (struct strip){ 0 }, put, s, &s->skip) < 0 || session_push(s) < 0) {
 		session_lost(s);
 		return;
 	}
@@ -228,7 +226,7 @@ same_headers(const struct stream_header *a, const struct stream_header *b)
 int
 hop_heard(struct hop *h, struct session *s)
 {
-	struct stream_header head = s->header;
+	struct stream_header head = *session_header(s);
 
 	if (h->has_header)
 		return same_headers(&h->header, &head) ? 0 : err_set(ERR_DATA, "serves another model, layer or profile than the peer before");
@@ -266,13 +264,12 @@ hop_send(struct hop *h, const struct frame *f)
 {
 	enum stream_dtype to = h->input.kind == STREAM_HIDDEN ? h->o.wire : h->input.dtype;
 	const struct frame *own = rows_convert(&h->out, f, h->input.width, h->input.dtype, to);
-	struct frame space;
 	bool was_idle = journal_waiting(h->journal) == 0;
 
 	h->opened += f->type == FRAME_OPEN || f->type == FRAME_FORK;
 	h->opened -= f->type == FRAME_CLOSE && h->opened > 0;
-	if (h->active && h->opened > h->active->wire.hello.sequences)
-		return err_set(ERR_DATA, "the peer takes %u sequences at a time", (unsigned)h->active->wire.hello.sequences);
+	if (h->active && h->opened > session_sequences(h->active))
+		return err_set(ERR_DATA, "the peer takes %u sequences at a time", (unsigned)session_sequences(h->active));
 	if (!own || journal_sent(h->journal, own) < 0 || (h->audit && audit_sent(h->audit, f) < 0))
 		return -1;
 	if (was_idle && f->type == FRAME_ROWS) {
@@ -281,7 +278,7 @@ hop_send(struct hop *h, const struct frame *f)
 	}
 	if (!h->active)
 		return 0;
-	if (wire_put(&h->active->wire, journal_strip(&space, h->row, own, h->strip)) < 0 || wire_push(&h->active->wire) < 0)
+	if (session_put(h->active, own) < 0 || session_push(h->active) < 0)
 		session_lost(h->active);
 	return 0;
 }
@@ -317,7 +314,7 @@ hop_came(struct hop *h, struct session *s, const struct frame *f)
 	}
 	h->fruitless = 0;
 	h->oldest_rows = journal_oldest(h->journal);
-	own = rows_convert(&h->in, &out, h->header.width, s->header.dtype, STREAM_F32);
+	own = rows_convert(&h->in, &out, h->header.width, session_header(s)->dtype, STREAM_F32);
 	if (!own || (h->audit && audit_came(h->audit, own) < 0)) {
 		fail(h);
 		return 0;
@@ -354,39 +351,57 @@ again(void *arg)
 	session_start(arg);
 }
 
-struct hop *
-hop_new(struct node *n, const struct multiaddr *peer, size_t n_peers, const struct hop_options *o, const struct hop_calls *c)
+/* As many sessions as the place with most peers has: that all stand by in one of them. */
+static size_t
+most_peers(const struct hop_peers *place, size_t n)
 {
-	struct hop *h;
+	size_t most = 0;
 
-	if (n_peers == 0 || n_peers > HOP_MAX_PEERS) {
-		err_set(ERR_USAGE, "a peer has at most %d replicas", HOP_MAX_PEERS - 1);
-		return NULL;
-	}
-	if (!(h = mem_alloc(1, sizeof *h)))
+	for (size_t i = 0; i < n; i++)
+		if (place[i].n > most)
+			most = place[i].n;
+	return most;
+}
+
+static void
+begin_session(struct hop *h, size_t i)
+{
+	struct session *s = &h->session[i];
+
+	*s = (struct session){ .hop = h, .again = { .call = again, .arg = s } };
+	for (size_t k = 0; k < h->n_places; k++)
+		s->link[k] = (struct link){ .session = s, .choice = i % h->place[k].n };
+	session_start(s);
+}
+
+struct hop *
+hop_new(struct node *n, const struct hop_peers *place, size_t n_places, const struct hop_options *o, const struct hop_calls *c)
+{
+	struct hop *h = mem_alloc(1, sizeof *h);
+
+	if (!h)
 		return NULL;
 	h->node = n;
 	h->o = *o;
 	h->calls = *c;
-	h->n = n_peers;
+	h->place = place;
+	h->n_places = n_places;
+	h->n = most_peers(place, n_places);
 	h->deadline = (struct loop_timer){ .call = too_late, .arg = h };
 	h->stall = (struct loop_timer){ .call = watch, .arg = h };
 	if (!(h->journal = journal_new(o->journal))) {
 		free(h);
 		return NULL;
 	}
-	if (o->audit > 0 && !(h->audit = audit_new(n, peer, n_peers, o, &(struct audit_options){ o->audit, o->evidence, differ, h }, h))) {
+	if (o->audit > 0 && !(h->audit = audit_new(n, place, o, &(struct audit_options){ o->audit, o->evidence, differ, h }, h))) {
 		journal_free(h->journal);
 		free(h);
 		return NULL;
 	}
 	loop_at(n->loop, &h->deadline, now_of(h) + o->timeout_ns);
 	loop_at(n->loop, &h->stall, now_of(h) + NODE_SECOND / 10);
-	for (size_t i = 0; i < n_peers; i++) {
-		struct session *s = &h->session[i];
-		*s = (struct session){ .hop = h, .peer = peer[i], .again = { .call = again, .arg = s } };
-		session_start(s);
-	}
+	for (size_t i = 0; i < h->n; i++)
+		begin_session(h, i);
 	return h;
 }
 

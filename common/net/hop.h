@@ -1,5 +1,6 @@
 /*
- * hop.h: a stage on other people's machines, as one that does not go away: a peer and its replicas. What a sequence was sent is
+ * hop.h: a stage on other people's machines, as one that does not go away: a peer and its replicas, or several such, each of which
+ * passes on to the next. What a sequence was sent is
  * kept until it ends; when the peer goes away or stalls, a replica is brought to where it was, and goes on. Since
  * the arithmetic is the same everywhere, so are the bits.
  */
@@ -13,7 +14,15 @@
 #include "net/node.h"
 #include "stream/stream.h"
 
-enum { HOP_MAX_PEERS = 16 };
+enum {
+	HOP_MAX_PEERS = 16,  /* a peer and its replicas */
+	HOP_MAX_PLACES = 32, /* that rows go through */
+};
+
+struct hop_peers {
+	struct multiaddr peer[HOP_MAX_PEERS];
+	size_t n;
+};
 
 struct hop_options {
 	enum stream_dtype wire;  /* of hidden states on the link: STREAM_F32 keeps the bits */
@@ -36,8 +45,11 @@ struct hop_calls {
 
 struct hop;
 
-/* Connects to all peers at once. Options and calls are copied. NULL with a reason. */
-struct hop *hop_new(struct node *n, const struct multiaddr *peer, size_t n_peers, const struct hop_options *o, const struct hop_calls *c);
+/*
+ * Connects to all peers at once. Where there are several places, rows go from each to the next, and come back from the last (chain.h).
+ * Options and calls are copied, the peers must stay. NULL with a reason.
+ */
+struct hop *hop_new(struct node *n, const struct hop_peers *place, size_t n_places, const struct hop_options *o, const struct hop_calls *c);
 void hop_free(struct hop *h);
 
 /* The header of what goes in; once, before all frames. 0 or -1. */

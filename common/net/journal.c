@@ -37,7 +37,7 @@ struct known {
 struct journal {
 	struct blocks blocks;
 	struct entry *first, **last;
-	size_t waiting;
+	size_t queued, waiting;
 	struct seqmap seqs;
 	struct known *first_seq, **last_seq;
 	uint64_t rows;
@@ -152,6 +152,12 @@ journal_free(struct journal *j)
 }
 
 size_t
+journal_queued(const struct journal *j)
+{
+	return j->queued;
+}
+
+size_t
 journal_waiting(const struct journal *j)
 {
 	return j->waiting;
@@ -194,6 +200,7 @@ journal_sent(struct journal *j, const struct frame *f)
 		e->frame.rows = e->block->row;
 	*j->last = e;
 	j->last = &e->next;
+	j->queued++;
 	j->waiting += f->type == FRAME_ROWS;
 	return 0;
 }
@@ -365,6 +372,7 @@ journal_came(struct journal *j, const struct frame *f, bool sampled, struct fram
 	if (settle(j, e) < 0)
 		return JOURNAL_FAILED;
 	j->first = e->next;
+	j->queued--;
 	if (!j->first)
 		j->last = &j->first;
 	entry_free(j, e);

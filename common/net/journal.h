@@ -54,7 +54,8 @@ int journal_replay(struct journal *j, struct strip strip, int (*emit)(void *arg,
 /* The frame without what is stripped; into space where anything is. */
 const struct frame *journal_strip(struct frame *space, struct row row[STREAM_MAX_ROWS], const struct frame *f, struct strip strip);
 
-/* Frames of rows that wait for their answers. */
+/* Frames that wait for their answers; frames of rows among them. */
+size_t journal_queued(const struct journal *j);
 size_t journal_waiting(const struct journal *j);
 uint32_t journal_oldest(const struct journal *j); /* rows of the one that waits longest */
 uint64_t journal_rows(const struct journal *j); /* rows that are known */

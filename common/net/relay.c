@@ -25,9 +25,10 @@ struct link_of { /* a hop, in its chain */
 
 struct relay {
 	struct node *node;
-	const struct relay_peers *peers;
+	const struct hop_peers *place;
+	size_t places;      /* of each hop */
 	const struct hop_options *o;
-	struct link_of link[RELAY_MAX_HOPS];
+	struct link_of link[HOP_MAX_PLACES];
 	size_t n;
 	struct stream_reader *in;
 	struct loop_fd from, to;
@@ -255,7 +256,7 @@ begin_stream(struct relay *r)
 	for (size_t i = r->n; i-- > 0;) {
 		struct link_of *l = &r->link[i];
 		*l = (struct link_of){ .relay = r, .i = i };
-		l->hop = hop_new(r->node, r->peers[i].peer, r->peers[i].n, r->o, &(struct hop_calls){ header, frame, room, failed, l });
+		l->hop = hop_new(r->node, &r->place[i * r->places], r->places, r->o, &(struct hop_calls){ header, frame, room, failed, l });
 		if (!l->hop)
 			return -1;
 	}
@@ -284,7 +285,7 @@ tell(struct relay *r)
 }
 
 int
-relay_parse(struct relay_peers *to, const char *text, const char *book)
+relay_parse(struct hop_peers *to, const char *text, const char *book)
 {
 	char *all = mem_strdup(text), *next = all, *one;
 	int rc = all ? 0 : -1;
@@ -301,14 +302,14 @@ relay_parse(struct relay_peers *to, const char *text, const char *book)
 }
 
 int
-relay_run(struct node *n, const struct relay_peers *hops, size_t n_hops, const struct hop_options *o, int in, int out)
+relay_run(struct node *n, const struct hop_peers *place, size_t n_places, bool direct, const struct hop_options *o, int in, int out)
 {
 	struct relay *r = mem_alloc(1, sizeof *r);
 	int rc = -1;
 
 	if (!r)
 		return -1;
-	*r = (struct relay){ .node = n, .peers = hops, .o = o, .n = n_hops };
+	*r = (struct relay){ .node = n, .place = place, .places = direct ? n_places : 1, .o = o, .n = direct ? 1 : n_places };
 	if (fd_nonblocking(in) < 0 || fd_nonblocking(out) < 0 || !(r->in = stream_reader_new(in, "stdin")))
 		goto end;
 	r->later = (struct loop_timer){ .call = later, .arg = r };

@@ -4,12 +4,10 @@
 
 #include "base/err.h"
 #include "base/mem.h"
-#include "base/msg.h"
 #include "net/serve_impl.h"
 
-/* The command that a new guest gets. */
-static struct share *
-share_for_guest(struct service *s)
+struct share *
+service_share(struct service *s)
 {
 	for (struct share *h = s->first; h && s->o->shared; h = h->next)
 		if (!h->retired)
@@ -22,9 +20,8 @@ guests_of(const struct service *s, const struct peerid *p)
 {
 	size_t n = 0;
 
-	for (const struct share *h = s->first; h; h = h->next)
-		for (const struct guest *g = h->first; g; g = g->next)
-			n += peerid_equal(conn_peer(g->conn), p);
+	for (const struct guest *g = s->guests; g; g = g->other)
+		n += peerid_equal(conn_peer(g->conn), p);
 	return n;
 }
 
@@ -32,16 +29,12 @@ static void
 accept_guest(void *arg, struct conn *c, struct ystream *stream)
 {
 	struct service *s = arg;
-	struct share *h;
 
 	if (s->draining || s->count.guests_now >= s->o->max_guests || guests_of(s, conn_peer(c)) >= s->o->max_peer_guests) {
 		s->count.refused++;
 		ystream_free(stream);
-	} else if (!(h = share_for_guest(s))) {
-		msg_error("%s", err_reason());
-		ystream_free(stream);
 	} else {
-		guest_new(s, c, stream, h);
+		guest_new(s, c, stream);
 	}
 }
 
@@ -70,7 +63,18 @@ serve_free(struct service *s)
 	err_set(ERR_SYSTEM, "the node ends");
 	while (s->first)
 		share_free(s->first);
+	while (s->guests)
+		guest_leave(s->guests);
 	free(s);
+}
+
+bool
+serve_expects(const struct service *s, const struct peerid *p)
+{
+	for (const struct guest *g = s->guests; g; g = g->other)
+		if (forward_expects(g, p))
+			return true;
+	return false;
 }
 
 void

@@ -19,6 +19,8 @@ struct service;
 struct serve_options {
 	char *const *argv;      /* the command */
 	bool shared;
+	bool direct;            /* passes rows on to other nodes, where a client asks for it (chain.h) */
+	bool (*listed)(void *arg, const struct peerid *p); /* who may have rows computed: others come in only as peers of a chain */
 	size_t max_guests;      /* at a time */
 	size_t max_peer_guests; /* of one peer */
 	uint32_t max_sequences; /* of a guest */
@@ -35,6 +37,9 @@ struct serve_count {
 /* `o` must outlive it. NULL with a reason. */
 struct service *serve_new(struct node *n, const struct serve_options *o);
 void serve_free(struct service *s);
+
+/* Is it the peer before in a chain of a client that is there? It may come in then. */
+bool serve_expects(const struct service *s, const struct peerid *p);
 
 /* Guests that come from now on get a command that is started anew; those that are there keep theirs. */
 void serve_renew(struct service *s);

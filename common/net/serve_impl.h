@@ -2,6 +2,8 @@
 #ifndef MAI_NET_SERVE_IMPL_H
 #define MAI_NET_SERVE_IMPL_H
 
+#include "net/chain.h"
+#include "net/journal.h"
 #include "net/rows.h"
 #include "net/serve.h"
 #include "net/wire.h"
@@ -21,6 +23,7 @@ struct shared_seq {
 
 enum {
 	SHARE_DEPTH = 4,  /* frames under way to the command of a single guest */
+	GUEST_AT_ONCE = 1 << 18, /* bytes of a guest that are looked at in one turn */
 };
 
 /* A frame of rows under way to the command, made of one frame each of some guests. */
@@ -56,11 +59,30 @@ struct share {
 	bool stepping;
 };
 
-enum guest_state { GUEST_HELLO, GUEST_WAITS, GUEST_RUNS, GUEST_ENDS };
+enum guest_state {
+	GUEST_HELLO,  /* its first message has not come, and it has no share */
+	GUEST_HEADER, /* waits for the header of what it sends */
+	GUEST_WAITS,  /* for the command, and the next peer, to take that */
+	GUEST_RUNS,
+	GUEST_ENDS,   /* what is left is sent to it */
+};
+
+/* A guest's place in a chain (chain.h): its rows come from the peer before, or go to the next, or both. */
+struct forward {
+	struct chain chain;
+	size_t place;
+	struct wire before, after;    /* each without a stream: not there yet, or where the guest itself is what it would be */
+	struct conn *next;            /* of `after` */
+	bool told;                    /* the next has the header */
+	struct journal *merge;        /* at the last place: what the guest has sent, to be put back into what comes from the peer before */
+	bool merges, said_all;        /* its header has come; its end */
+};
 
 struct guest {
 	struct service *service;
-	struct share *share;
+	struct guest *other, **own;   /* of its service */
+	struct share *share;          /* NULL: none yet, or none any more */
+	struct forward *forward;      /* NULL: its rows come from it and go back to it */
 	struct conn *conn;
 	struct guest *next, **link;   /* of its share */
 	struct wire wire;
@@ -88,6 +110,7 @@ struct service {
 	struct node *node;
 	const struct serve_options *o;
 	struct share *first;
+	struct guest *guests;
 	struct serve_count count;
 	bool draining;
 	void (*drained)(void *arg);
@@ -103,14 +126,31 @@ int share_propose(struct share *h, const struct stream_header *takes); /* to the
 void share_step(struct share *h);            /* moves what can be moved */
 
 /* guest.c */
-void guest_new(struct service *s, struct conn *c, struct ystream *stream, struct share *h);
+void guest_new(struct service *s, struct conn *c, struct ystream *stream);
+void guest_turn(struct guest *g);            /* something has come for it, or can be sent; it may be gone */
+void guest_leave(struct guest *g);           /* at once */
 void guest_told(struct guest *g);            /* the share's header or acceptance has changed: goes on */
 void guest_fail(struct guest *g);            /* with the reason that is set: an error frame, and it is gone */
 void guest_put(struct guest *g, const struct frame *f); /* where that fails, it is gone */
 void guest_end(struct guest *g);             /* where its FRAME_END has come and all is answered, it is gone */
 void guest_read(struct guest *g);            /* its frames: controls are sent on, one of rows waits in g->frame; it may be gone */
 
+/* forward.c */
+int forward_begin(struct guest *g);          /* its first message names a chain. 0 or -1 */
+int forward_join(struct guest *g);           /* it is the peer before another guest, which gets its stream: then it is gone. 0 or -1 */
+int forward_dial(struct guest *g);           /* the next peer, where there is one. 0 or -1 */
+void forward_end(struct guest *g, bool well); /* gives up both streams; well: what was written still goes out */
+bool forward_expects(const struct guest *g, const struct peerid *p); /* as the peer before, which has not come yet */
+bool forward_is_ready(const struct guest *g); /* rows may go out */
+struct wire *forward_in(struct guest *g);    /* where its rows come from; NULL: not there yet */
+struct wire *forward_out(struct guest *g);   /* where they go */
+int forward_header(struct guest *g);         /* of what it sends: 1: g->header is there; 0: not yet; -1 */
+int forward_pull(struct guest *g);           /* gives what came to the readers. 0 or -1 */
+int forward_take(struct guest *g, struct frame *f); /* the next frame: 1, 0, -1 */
+size_t forward_unread(struct guest *g);      /* bytes that have come and are not read */
+
 /* serve.c */
+struct share *service_share(struct service *s); /* that a new guest gets. NULL with a reason */
 void service_left(struct service *s);        /* a guest has gone */
 
 #endif

@@ -2,6 +2,7 @@
 
 #include <sodium.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/err.h"
 #include "base/msg.h"
@@ -16,24 +17,96 @@ now_of(const struct session *s)
 	return loop_now(s->hop->node->loop);
 }
 
-static void
-drop_stream(struct session *s)
-{
-	struct conn *c = s->conn;
+/* ---- what is known of it ---- */
 
-	wire_end(&s->wire);
-	s->conn = NULL;
+static size_t
+place_of(const struct link *l)
+{
+	return (size_t)(l - l->session->link); /* not negative */
+}
+
+static const struct multiaddr *
+peer_of(const struct link *l)
+{
+	return &l->session->hop->place[place_of(l)].peer[l->choice];
+}
+
+static struct link *
+last_of(struct session *s)
+{
+	return &s->link[s->hop->n_places - 1];
+}
+
+static bool
+is_last(const struct link *l)
+{
+	return place_of(l) + 1 == l->session->hop->n_places;
+}
+
+const struct stream_header *
+session_header(const struct session *s)
+{
+	return &s->link[s->hop->n_places - 1].header;
+}
+
+uint64_t
+session_round_trip(const struct session *s)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < s->hop->n_places; i++)
+		sum += s->link[i].conn ? conn_round_trip(s->link[i].conn) : 0;
+	return sum;
+}
+
+uint32_t
+session_sequences(const struct session *s)
+{
+	uint32_t least = UINT32_MAX;
+
+	for (size_t i = 0; i < s->hop->n_places; i++)
+		if (s->link[i].wire.hello.sequences < least)
+			least = s->link[i].wire.hello.sequences;
+	return least;
+}
+
+char *
+session_name(const struct session *s, char to[SESSION_NAME])
+{
+	char where[MULTIADDR_TEXT];
+
+	snprintf(to, SESSION_NAME, "%s%s", s->hop->n_places > 1 ? "the chain from " : "", multiaddr_text(peer_of(&s->link[0]), where));
+	return to;
+}
+
+/* ---- the end ---- */
+
+static void
+drop_link(struct link *l)
+{
+	struct conn *c = l->conn;
+
+	wire_end(&l->wire);
+	l->conn = NULL;
+	l->opened = l->begun = l->over = false;
 	if (c) {
 		conn_disown(c);
 		conn_close(c);
 	}
 }
 
+static void
+drop_links(struct session *s)
+{
+	for (size_t i = 0; i < s->hop->n_places; i++)
+		drop_link(&s->link[i]);
+}
+
 void
 session_stop(struct session *s)
 {
 	loop_cancel(&s->again);
-	drop_stream(s);
+	drop_links(s);
 	s->state = SESSION_DOWN;
 }
 
@@ -59,19 +132,35 @@ session_hurry(struct session *s)
 	loop_at(s->hop->node->loop, &s->again, now_of(s));
 }
 
+/*
+ * In a chain the next try is with a replica of the peer that failed; or, as a fault also comes to light at the peer beside it, of
+ * any. A session with one place is one peer's.
+ */
 static void
-lose(struct session *s, bool for_ever)
+choose_another(struct session *s, const struct link *culprit)
+{
+	const struct hop *h = s->hop;
+	size_t i = culprit && s->failures % 2 == 0 ? place_of(culprit) : randombytes_uniform((uint32_t)h->n_places); /* <= HOP_MAX_PLACES */
+
+	if (h->n_places > 1)
+		s->link[i].choice = (s->link[i].choice + 1) % h->place[i].n;
+}
+
+/* `culprit`: NULL: it is not known who. */
+static void
+lose(struct session *s, const struct link *culprit, bool for_ever)
 {
 	bool was_ready = s->state == SESSION_READY;
-	char where[MULTIADDR_TEXT];
+	char where[SESSION_NAME];
 
 	if (s->state == SESSION_DOWN || s->state == SESSION_DONE)
 		return;
-	msg_info("%s: %s", multiaddr_text(&s->peer, where), err_reason());
+	msg_info("%s: %s", culprit ? multiaddr_text(peer_of(culprit), where) : session_name(s, where), err_reason());
 	s->refusals = for_ever ? SESSION_REFUSALS : err_status() == ERR_DATA && !was_ready ? s->refusals + 1 : 0;
 	s->hop->status = err_status();
 	snprintf(s->hop->reason, sizeof s->hop->reason, "%s", err_reason());
-	drop_stream(s);
+	drop_links(s);
+	choose_another(s, culprit);
 	s->state = SESSION_DOWN;
 	s->skip = 0;
 	if (s->refusals < SESSION_REFUSALS)
@@ -82,49 +171,111 @@ lose(struct session *s, bool for_ever)
 void
 session_lost(struct session *s)
 {
-	lose(s, false);
+	lose(s, NULL, false);
 }
 
 void
 session_refuse(struct session *s)
 {
-	lose(s, true);
+	lose(s, NULL, true);
 }
 
-/* ---- frames ---- */
+/* ---- frames to peers ---- */
+
+int
+session_push(struct session *s)
+{
+	struct link *first = &s->link[0], *last = last_of(s);
+
+	return wire_push(&first->wire) < 0 || (last != first && wire_push(&last->wire) < 0) ? -1 : 0;
+}
+
+size_t
+session_backlog(const struct session *s)
+{
+	return wire_backlog(&s->link[0].wire);
+}
+
+/* The last of a chain gets rows from the peer before it, and from here what that one has not seen. */
+static int
+put_beside(struct session *s, const struct frame *f)
+{
+	struct frame space, beside = *f;
+
+	beside.data = NULL;
+	beside.row_bytes = 0;
+	return wire_put(&last_of(s)->wire, journal_strip(&space, s->hop->row, &beside, s->hop->last));
+}
+
+int
+session_put(struct session *s, const struct frame *f)
+{
+	struct frame space;
+
+	if (s->hop->n_places == 1)
+		return wire_put(&s->link[0].wire, journal_strip(&space, s->hop->row, f, s->hop->last));
+	return put_beside(s, f) < 0 ? -1 : wire_put(&s->link[0].wire, journal_strip(&space, s->hop->row, f, s->hop->first));
+}
 
 int
 session_prove(struct session *s)
 {
-	struct stream_header h = s->hop->input;
+	struct stream_header h = s->hop->input, beside = { .kind = STREAM_TOKENS, .vocab_id = h.vocab_id };
+	const struct frame empty = { .type = FRAME_ROWS };
 
 	if (h.kind == STREAM_HIDDEN)
 		h.dtype = s->hop->o.wire;
 	s->state = SESSION_PROVES;
-	if (wire_put_header(&s->wire, &h) < 0 || wire_put(&s->wire, &(struct frame){ .type = FRAME_ROWS }) < 0)
+	if (s->hop->n_places > 1 && (wire_put_header(&last_of(s)->wire, &beside) < 0 || wire_put(&last_of(s)->wire, &empty) < 0))
 		return -1;
-	return wire_push(&s->wire);
+	if (wire_put_header(&s->link[0].wire, &h) < 0 || wire_put(&s->link[0].wire, &empty) < 0)
+		return -1;
+	return session_push(s);
 }
 
-static int
-take_header(struct session *s)
-{
-	int rc = stream_take_header(s->wire.in, &s->header);
+/* ---- frames from peers ---- */
 
-	if (rc <= 0)
-		return rc;
-	if (hop_heard(s->hop, s) < 0)
+/* A peer that fails before it knows what it gives says why behind a header that says nothing. */
+static bool
+is_blank(const struct stream_header *h)
+{
+	return h->kind == STREAM_TOKENS && hash_is_none(&h->vocab_id) && hash_is_none(&h->model_id);
+}
+
+/* Its header has come: with the last one, all know of the chain, and may be sent rows. */
+static int
+heard(struct session *s, struct link *l)
+{
+	l->begun = true;
+	if (is_blank(&l->header))
+		return 0;
+	if (is_last(l) && hop_heard(s->hop, s) < 0)
 		return -1;
+	for (size_t i = 0; i < s->hop->n_places; i++)
+		if (!s->link[i].begun || is_blank(&s->link[i].header))
+			return 0;
 	s->state = SESSION_WAITS;
 	return s->hop->has_input ? session_prove(s) : 0;
 }
 
-/* A frame of the peer's: 0 or -1. */
+/* A frame of a peer that is not the last. */
 static int
-take_frame(struct session *s, const struct frame *f)
+take_word(struct link *l, const struct frame *f)
+{
+	if (f->type != FRAME_END)
+		return err_set(ERR_DATA, "a frame of %s from the middle of a chain", frame_type_name(f->type));
+	l->over = true;
+	return 0;
+}
+
+/* A frame of a peer's: 0 or -1. */
+static int
+take_frame(struct session *s, struct link *l, const struct frame *f)
 {
 	if (f->type == FRAME_ERROR)
 		return err_set(ERR_DATA, "%.*s", (int)f->text_len, f->text);
+	if (!is_last(l))
+		return take_word(l, f);
 	if (s->state == SESSION_READY) {
 		if (f->type == FRAME_END && s == s->hop->active)
 			s->state = SESSION_DONE;
@@ -138,28 +289,48 @@ take_frame(struct session *s, const struct frame *f)
 	return 0;
 }
 
-/* All that has come. A frame may lead to the end of the session, or the hop. */
+static bool
+is_over(const struct session *s)
+{
+	return s->state == SESSION_DOWN || s->state == SESSION_DONE || s->hop->failed;
+}
+
+/* Frames that are there. */
 static int
-take_all(struct session *s)
+take_frames(struct session *s, struct link *l)
 {
 	struct frame f;
-	size_t n;
 	int rc;
 
+	if (!l->begun && l->wire.heard && s->state == SESSION_HEARS) {
+		if ((rc = stream_take_header(l->wire.in, &l->header)) <= 0)
+			return rc;
+		if (heard(s, l) < 0)
+			return -1;
+	}
+	while (l->begun && !l->over && (rc = stream_take(l->wire.in, &f)) != 0) {
+		if (rc < 0 || take_frame(s, l, &f) < 0)
+			return -1;
+		if (is_over(s))
+			return 0;
+	}
+	return 0;
+}
+
+/* All that has come. A frame may lead to the end of the session, or the hop. */
+static int
+take_all(struct session *s, struct link *l)
+{
+	size_t n;
+
 	do {
-		if (wire_pull(&s->wire, AT_ONCE, now_of(s)) < 0)
+		if (wire_pull(&l->wire, AT_ONCE, now_of(s)) < 0 || take_frames(s, l) < 0)
 			return -1;
-		if (s->state == SESSION_HEARS && s->wire.heard && take_header(s) < 0)
-			return -1;
-		while (s->state > SESSION_HEARS && (rc = stream_take(s->wire.in, &f)) != 0) {
-			if (rc < 0 || take_frame(s, &f) < 0)
-				return -1;
-			if (s->state == SESSION_DOWN || s->state == SESSION_DONE || s->hop->failed)
-				return 0;
-		}
-		ystream_data(s->wire.stream, &n);
-	} while (n > 0 && s->wire.heard);
-	if (s->wire.stream->ended)
+		if (is_over(s))
+			return 0;
+		ystream_data(l->wire.stream, &n);
+	} while (n > 0 && l->wire.heard);
+	if (l->wire.stream->ended && !l->over)
 		return err_set(ERR_SYSTEM, "the peer has ended the stream");
 	return 0;
 }
@@ -167,19 +338,20 @@ take_all(struct session *s)
 static void
 event(void *arg, struct ystream *stream)
 {
-	struct session *s = arg;
+	struct link *l = arg;
+	struct session *s = l->session;
 	bool was_full = hop_full(s->hop);
 
-	if (s->state == SESSION_DONE)
+	if (s->state == SESSION_DONE || s->state == SESSION_CONNECTS || (stream->reset && l->over))
 		return;
 	if (stream->reset) {
 		if (stream->mux)
 			err_set(ERR_SYSTEM, "the peer has reset the stream");
-		session_lost(s);
+		lose(s, l, false);
 		return;
 	}
-	if (take_all(s) < 0 || (s->state != SESSION_DOWN && s->state != SESSION_DONE && wire_push(&s->wire) < 0)) {
-		session_lost(s);
+	if (take_all(s, l) < 0 || (!is_over(s) && wire_push(&l->wire) < 0)) {
+		lose(s, l, false);
 		return;
 	}
 	if (was_full && !s->hop->failed && !hop_full(s->hop))
@@ -188,55 +360,90 @@ event(void *arg, struct ystream *stream)
 
 /* ---- the way there ---- */
 
+/* The client's word for the chain that the connections make. */
+static int
+make_chain(const struct session *s, struct buf *to)
+{
+	struct chain c = { .n = s->hop->n_places };
+
+	randombytes_buf(c.number, sizeof c.number);
+	for (size_t i = 0; i < c.n; i++)
+		if (conn_remote(s->link[i].conn, &c.peer[i]) < 0)
+			return -1;
+	return chain_pack(to, &c, s->hop->node->key);
+}
+
+/* All streams are there: each peer is told what it is to do. */
+static int
+greet(struct session *s)
+{
+	struct hello hello = { .back = s->hop->o.wire };
+	int rc = s->hop->n_places > 1 ? make_chain(s, &hello.chain) : 0;
+
+	s->state = SESSION_HEARS;
+	for (size_t i = 0; rc == 0 && i < s->hop->n_places; i++) {
+		hello.place = (uint32_t)i; /* < HOP_MAX_PLACES */
+		rc = wire_put_hello(&s->link[i].wire, &hello) < 0 ? -1 : wire_push(&s->link[i].wire);
+	}
+	hello_free(&hello);
+	return rc;
+}
+
 static void
 opened(void *arg, struct ystream *stream)
 {
-	struct session *s = arg;
+	struct link *l = arg;
+	struct session *s = l->session;
 	char where[MULTIADDR_TEXT];
-	struct hello hello = { .back = s->hop->o.wire };
 
-	if (s->state != SESSION_OPENS) { /* the connection has gone meanwhile */
+	if (s->state != SESSION_CONNECTS) { /* another connection has gone meanwhile */
 		ystream_free(stream);
 		return;
 	}
-	if (!stream || wire_begin(&s->wire, stream, multiaddr_text(&s->peer, where)) < 0) {
-		session_lost(s);
+	if (!stream || wire_begin(&l->wire, stream, multiaddr_text(peer_of(l), where)) < 0) {
+		lose(s, l, false);
 		return;
 	}
 	stream->event = event;
-	stream->arg = s;
-	s->wire.compress = s->hop->o.compress;
-	s->state = SESSION_HEARS;
-	if (wire_put_hello(&s->wire, &hello) < 0 || wire_push(&s->wire) < 0)
-		session_lost(s);
-	else
-		event(s, stream);
+	stream->arg = l;
+	l->wire.compress = s->hop->o.compress;
+	l->opened = true;
+	for (size_t i = 0; i < s->hop->n_places; i++)
+		if (!s->link[i].opened)
+			return;
+	if (greet(s) < 0)
+		lose(s, NULL, false);
+	for (size_t i = 0; i < s->hop->n_places && s->state >= SESSION_HEARS; i++)
+		event(&s->link[i], s->link[i].wire.stream);
 }
 
 static void
 ready(void *arg, struct conn *c)
 {
-	struct session *s = arg;
+	struct link *l = arg;
 
-	s->state = SESSION_OPENS;
-	if (conn_open(c, HELLO_PROTOCOL, opened, s) < 0)
-		session_lost(s);
+	if (conn_open(c, HELLO_PROTOCOL, opened, l) < 0)
+		lose(l->session, l, false);
 }
 
 static void
 closed(void *arg, struct conn *c)
 {
-	struct session *s = arg;
+	struct link *l = arg;
 
 	(void)c;
-	s->conn = NULL;
-	session_lost(s);
+	l->conn = NULL;
+	if (!l->over)
+		lose(l->session, l, false);
 }
 
 void
 session_start(struct session *s)
 {
 	s->state = SESSION_CONNECTS;
-	if (!(s->conn = conn_dial(s->hop->node, &s->peer, &(struct conn_owner){ ready, closed, s })))
-		session_lost(s);
+	for (size_t i = 0; i < s->hop->n_places && s->state == SESSION_CONNECTS; i++) {
+		struct link *l = &s->link[i];
+		if (!(l->conn = conn_dial(s->hop->node, peer_of(l), &(struct conn_owner){ ready, closed, l })))
+			lose(s, l, false);
+	}
 }

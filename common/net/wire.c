@@ -16,6 +16,7 @@ wire_end(struct wire *w)
 {
 	ystream_free(w->stream);
 	stream_reader_free(w->in);
+	hello_free(&w->hello);
 	buf_free(&w->out);
 	*w = (struct wire){ 0 };
 }

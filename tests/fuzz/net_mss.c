@@ -1,10 +1,11 @@
 /*
- * Any bytes as a choice of protocols, by either side, the first message of a stream, and what identify says. What is taken in
+ * Any bytes as a choice of protocols, by either side, the first message of a stream, a chain in it, and what identify says. What is taken in
  * pieces is taken as it is whole; what was unpacked, packed again, is the same.
  */
 #include <stdlib.h>
 #include <string.h>
 
+#include "net/chain.h"
 #include "net/hello.h"
 #include "net/identify.h"
 #include "net/mss.h"
@@ -12,7 +13,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { RESPONDER, INITIATOR, HELLO, IDENTIFY, KINDS };
+enum { RESPONDER, INITIATOR, HELLO, IDENTIFY, CHAIN, KINDS };
 
 static void
 must(bool good)
@@ -78,11 +79,25 @@ try_hello(const uint8_t *data, size_t size)
 	must(n <= (ssize_t)size && n <= HELLO_MAX + 2);
 	for (size_t cut = 0; n > 0 && cut < (size_t)n; cut++)
 		must(hello_unpack(&again, data, cut) == 0);
-	if (n > 0) {
+	if (n > 0 && h.chain.len < HELLO_MAX - 64) { /* what is packed has all fields, and may be longer */
 		must(hello_pack(&b, &h) == 0 && hello_unpack(&again, b.data, b.len) == (ssize_t)b.len);
 		must(h.sequences == again.sequences && h.frames == again.frames && h.back == again.back && stream_dtype_name(h.back));
+		must(h.chain.len == again.chain.len && (h.chain.len == 0 || memcmp(h.chain.data, again.chain.data, h.chain.len) == 0));
+		hello_free(&again);
 	}
+	if (n > 0)
+		hello_free(&h);
 	buf_free(&b);
+}
+
+/* Nobody can sign for another: what is taken is the seed, which its client has signed. */
+static void
+try_chain(const uint8_t *data, size_t size)
+{
+	struct chain c;
+
+	if (chain_unpack(&c, data, size) == 0)
+		must(c.n >= 2 && c.n <= CHAIN_PEERS);
 }
 
 /* ---- identify ---- */
@@ -169,6 +184,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		break;
 	case IDENTIFY:
 		try_identify(data + 1, size - 1);
+		break;
+	case CHAIN:
+		try_chain(data + 1, size - 1);
 		break;
 	}
 	return 0;

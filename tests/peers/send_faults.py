@@ -1,8 +1,8 @@
 #!/usr/bin/python3
-"""send_faults.py FAULTS SEED NEW MODEL FOLDER: three hosts, two of them with replicas, and what may happen to them.
+"""send_faults.py FAULTS SEED NEW MODEL FOLDER [--direct]: three hosts, two of them with replicas, and what may happen to them.
 
 Three network namespaces are joined by a bridge. The first has the client and the first shard of MODEL; the others each have a node
-for the second and one for the third shard. While NEW tokens of eight prompts are generated, FAULTS things happen: a node or its
+for the second and one for the third shard; --direct: the one passes on to the other, else all goes through the client. While NEW tokens of eight prompts are generated, FAULTS things happen: a node or its
 command is killed with -9 (and started again), or frozen with STOP for a while; a cable is pulled for a while. The
 answer must be that of a local pipeline. Prints the longest time in which no token came. Wants root and ip(8).
 """
@@ -14,6 +14,7 @@ import sys
 import time
 
 faults, seed, new, model, folder = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], os.path.abspath(sys.argv[4]), sys.argv[5]
+direct = sys.argv[6:]
 os.chdir(folder)
 random.seed(seed)
 prefix = "mai%d" % os.getpid()
@@ -47,7 +48,7 @@ def address(h, s):
 def start(h, s):
     how = ["--shared"] if s == 2 else []
     nodes[h, s] = subprocess.Popen(
-        ["ip", "netns", "exec", hosts[h], "mai-send", "-q", "-l", address(h, s), "-k", "node.key", "--any", *how, "--", "mai-run", "-q", "-t", "1",
+        ["ip", "netns", "exec", hosts[h], "mai-send", "-q", "-l", address(h, s), "-k", "node.key", "--any", "--direct", *how, "--", "mai-run", "-q", "-t", "1",
          "parts/%d.gguf" % s], stdin=subprocess.DEVNULL, stderr=open("node-%d-%d.log" % (h, s), "a"))
 
 
@@ -134,7 +135,7 @@ def main():
     time.sleep(0.5)
     hop = ["%s,%s" % (address(1, s), address(2, s)) for s in (1, 2)]
     began = time.time()
-    longest, done = watch(generate("mai-run -q -t 1 parts/0.gguf | mai-send -v -k me.key %s %s 2>hop.log" % tuple(hop), "got.mai", hosts[0]))
+    longest, done = watch(generate("mai-run -q -t 1 parts/0.gguf | mai-send -v -k me.key %s %s 2>hop.log" % (" ".join(direct), " ".join(hop)), "got.mai", hosts[0]))
     same = ids("got.mai") == ids("want.mai")
     print("%d faults in %.1f s; the longest pause: %.2f s; the answer is %s" % (done, time.time() - began, longest, "the same" if same else "ANOTHER"))
     return 0 if same else 1

@@ -1,0 +1,151 @@
+# Chains of nodes that pass rows on to each other: the answer is the local one to the bit; who sees what, and who may take part.
+
+load setup
+
+setup_file() {
+	load setup
+	[ -e "$M" ] || return 0
+	cd "$BATS_FILE_TMPDIR" || return
+	for name in a b c me; do mai-sign keygen -q -W -o $name >/dev/null; done
+	mai-sign id --json me.pub | jq -r .peer >friends
+	mai-shard split -q -n 3 -o parts "$M"
+	# one that takes its time, so that something can happen to it
+	mai-train init -q -V "$M" --dim 256 --layers 6 --heads 4 -c 256 --seed 3 -o slow.gguf
+	mai-shard split -q -n 3 -o slow slow.gguf
+	for i in $(seq 8); do printf 'Once upon a time there were %s dogs\n' "$i"; done >prompts
+	mai-tokenize -m "$M" -l <prompts >prompts.mai
+}
+
+setup() {
+	need_shared models/stories260K.gguf
+	cd "$BATS_FILE_TMPDIR" || return
+	servers=()
+}
+
+teardown() {
+	local p
+	for p in "${servers[@]:-}"; do
+		[ -z "$p" ] || kill -9 "$p" 2>/dev/null || :
+	done
+}
+
+# node NAME KEY ARGUMENT...: starts a node; its address is then in the variable of its name
+node() {
+	local end=$((SECONDS + 10)) log="$BATS_TEST_TMPDIR/$1.log"
+	: >"$log"
+	mai-send -v -k "$2.key" -a friends -l "/ip4/127.0.0.1/tcp/${port:-0}" "${@:3}" >/dev/null 2>>"$log" 3>&- &
+	servers+=($!)
+	until grep -q 'listening at' "$log"; do
+		[ "$SECONDS" -lt "$end" ] || fail "$1 does not listen: $(cat "$log")"
+		sleep 0.05
+	done
+	printf -v "$1" %s "$(sed -n 's/.*listening at //p' "$log")"
+}
+
+# generate VIA [TOKENS]: ids of the answers, one a line
+generate() {
+	timeout 60 mai-run -q -n "${2:-60}" --temp 1 --seed 7 --repeat-penalty 1.2 --stop unlikely --via "$1" <prompts.mai >"$BATS_TEST_TMPDIR/out" &&
+		mai-cat --ids "$BATS_TEST_TMPDIR/out"
+}
+
+# local_answer FOLDER [TOKENS]
+local_answer() {
+	generate "mai-run $1/0.gguf | mai-run $1/1.gguf | mai-run $1/2.gguf" "${2:-60}" >"$BATS_TEST_TMPDIR/want"
+	[ -s "$BATS_TEST_TMPDIR/want" ]
+}
+
+same() {
+	cmp "$BATS_TEST_TMPDIR/want" "$BATS_TEST_TMPDIR/got"
+}
+
+@test "through three nodes, which know only the client: the bits of the local pipeline" {
+	local_answer parts
+	node first a --direct -- mai-run parts/0.gguf
+	node middle b --direct -- sh -c "tee $BATS_TEST_TMPDIR/seen | mai-run parts/1.gguf"
+	node last c --direct --shared -- mai-run parts/2.gguf
+	generate "mai-send -k me.key --direct $first $middle $last" >"$BATS_TEST_TMPDIR/got" && same
+	# the one in the middle has seen hidden states, and nothing else
+	mai-cat --json "$BATS_TEST_TMPDIR/seen" >"$BATS_TEST_TMPDIR/seen.json"
+	[ "$(grep -c '"type":"rows"' "$BATS_TEST_TMPDIR/seen.json")" -gt 10 ]
+	run grep -c '"token":[0-9]' "$BATS_TEST_TMPDIR/seen.json"
+	[ "$output" = 0 ] || fail "tokens: $(grep -m 1 '"token":[0-9]' "$BATS_TEST_TMPDIR/seen.json" | head -c 300)"
+	jq -es '[.[] | select(.type == "open") | .temperature + .seed + (.stop | length)] | length == 8 and all(. == 0)' "$BATS_TEST_TMPDIR/seen.json"
+	# it dialled the last, and nothing went back
+	grep -q "/p2p/.*: connected" "$BATS_TEST_TMPDIR/middle.log"
+	# parts of the pipeline, and another type on the links
+	generate "mai-send -k me.key --direct $first $middle | mai-run parts/2.gguf" >"$BATS_TEST_TMPDIR/got" && same
+	generate "mai-run parts/0.gguf | mai-send -z -k me.key --direct $middle $last" >"$BATS_TEST_TMPDIR/got" && same
+	generate "mai-send -k me.key --wire f16 $first $middle $last" >"$BATS_TEST_TMPDIR/want"
+	generate "mai-send -k me.key --wire f16 --direct $first $middle $last" >"$BATS_TEST_TMPDIR/got" && same
+	# streams one after another
+	mai-tokenize -m "$M" "Once" >one.mai
+	cat one.mai prompts.mai one.mai | mai-run "$M" | mai-cat --npy >"$BATS_TEST_TMPDIR/want"
+	cat one.mai prompts.mai one.mai | timeout 60 mai-send -k me.key --direct "$first" "$middle" "$last" | mai-cat --npy >"$BATS_TEST_TMPDIR/got" && same
+	# all streams were ended well
+	run ! grep -h "stream-fault\|stream-end.*failed" "$BATS_TEST_TMPDIR"/*.log
+}
+
+@test "many clients at once" {
+	local i pids=()
+	local_answer parts
+	node first a --direct --shared -- mai-run parts/0.gguf
+	node middle b --direct --shared -- mai-run parts/1.gguf
+	node last c --direct --shared -- mai-run parts/2.gguf
+	for i in 1 2 3 4 5 6; do
+		timeout 60 mai-run -q -n 60 --temp 1 --seed 7 --repeat-penalty 1.2 --stop unlikely --via "mai-send -k me.key --direct $first $middle $last" \
+			<prompts.mai 3>&- | mai-cat --ids >"$BATS_TEST_TMPDIR/got$i" 3>&- &
+		pids+=($!)
+	done
+	wait "${pids[@]}"
+	for i in 1 2 3 4 5 6; do cmp "$BATS_TEST_TMPDIR/want" "$BATS_TEST_TMPDIR/got$i"; done
+}
+
+@test "who does not pass on, who is not let in, who is of another model: refused, with a reason" {
+	node first a --direct -- mai-run parts/0.gguf
+	node middle b -- mai-run parts/1.gguf
+	node last c --direct -- mai-run parts/2.gguf
+	node other c --direct -- mai-run slow/2.gguf
+	says() {
+		run -1 --separate-stderr timeout 30 bash -o pipefail -c "$2"
+		[[ $stderr == *"$1"* ]] || fail "wanted '$1': $stderr"
+	}
+	says "passes nothing on" "mai-send -k me.key --direct $first $middle $last <prompts.mai >out"
+	says "layer" "mai-send -k me.key --direct $first $last <prompts.mai >out"
+	# the first node's key is no client's, neither alone nor beside a chain
+	run -3 --separate-stderr timeout 30 mai-send --timeout 2 -k a.key "$last" <prompts.mai
+	run -2 --separate-stderr mai-send -k me.key --direct --audit 1 "$first,$first" "$last,$last" <prompts.mai
+	# a chain is waited for by the peer that its client has named, and by no other
+	mkfifo "$BATS_TEST_TMPDIR/held"
+	exec 9<>"$BATS_TEST_TMPDIR/held"
+	mai-send -q -k me.key --direct "$first" "$last" <"$BATS_TEST_TMPDIR/held" >/dev/null 2>&1 3>&- 9>&- &
+	servers+=($!)
+	sleep 0.5
+	run -1 --separate-stderr timeout 30 mai-send --timeout 3 -k a.key "$last" <prompts.mai
+	[[ $stderr == *"not in the list"* ]] || fail "$stderr"
+	run -3 --separate-stderr timeout 30 mai-send --timeout 2 -k b.key "$last" <prompts.mai
+	exec 9>&-
+}
+
+@test "nodes of a chain are killed and frozen: another chain goes on, the answer is the same" {
+	local i k at
+	local_answer slow 200
+	for i in 0 1 2; do
+		k=$(cut -c $((i + 1)) <<<abc)
+		node "one$i" $k --direct -- mai-run slow/$i.gguf
+		node "two$i" $k --direct -- mai-run slow/$i.gguf
+	done
+	generate "mai-send -v -k me.key --direct $one0,$two0 $one1,$two1 $one2,$two2 2>$BATS_TEST_TMPDIR/hop" 200 >"$BATS_TEST_TMPDIR/got" 3>&- &
+	at=$!
+	# whichever serves, one of its peers is hit: the middle one of the first, then the last of the second is frozen
+	until grep -q serves "$BATS_TEST_TMPDIR/hop" 2>/dev/null; do sleep 0.05; done
+	sleep 0.4
+	kill -9 "${servers[2]}"
+	sleep 0.5
+	kill -STOP "${servers[5]}"
+	sleep 0.8
+	kill -CONT "${servers[5]}"
+	kill -9 "${servers[0]}"
+	wait $at
+	same
+	grep -q "from now on" "$BATS_TEST_TMPDIR/hop" || fail "$(cat "$BATS_TEST_TMPDIR/hop")"
+}
