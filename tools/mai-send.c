@@ -296,7 +296,7 @@ serve(char **argv)
 	node.allows = allows;
 	node.told = told;
 	if ((!o.allow || allow_read(&allow, o.allow) == 0) && signals_begin(&signals, loop, got_signal, NULL) == 0 &&
-	    (o.raw ? (e = exec_new(&node, o.protocol, argv, (size_t)o.most)) != NULL : (service = serve_new(&node, &so)) != NULL) &&
+	    (o.raw ? (e = exec_new(&node, o.protocol, argv, (size_t)o.most, (size_t)o.most_of_peer)) != NULL : (service = serve_new(&node, &so)) != NULL) &&
 	    (!o.metrics || (multiaddr_parse(&at, o.metrics) == 0 && (m = metrics_new(loop, &at, print_metrics, NULL)))) && begin_listening() == 0) {
 		say_addresses();
 		rc = loop_run(loop);

@@ -13,12 +13,13 @@
 struct exec {
 	struct node *node;
 	char *const *argv;
-	size_t most, n;
+	size_t most, most_of_peer, n;
 	struct run *first;
 };
 
 struct run {
 	struct exec *exec;
+	struct peerid peer;
 	struct child child;
 	struct pump *pump; /* NULL: the stream is gone */
 	struct run *next, **link;
@@ -59,13 +60,23 @@ gone(void *arg, struct child *c)
 		run_free(r);
 }
 
+/* Is there a place for one more, and for one more of this peer? */
+static bool
+has_place(const struct exec *e, const struct peerid *peer)
+{
+	size_t same = 0;
+
+	for (const struct run *r = e->first; r; r = r->next)
+		same += peerid_equal(&r->peer, peer);
+	return e->n < e->most && same < e->most_of_peer;
+}
+
 static void
 accepted(void *arg, struct conn *conn, struct ystream *s)
 {
 	struct exec *e = arg;
-	struct run *r = e->n < e->most ? mem_alloc(1, sizeof *r) : NULL;
+	struct run *r = has_place(e, conn_peer(conn)) ? mem_alloc(1, sizeof *r) : NULL;
 
-	(void)conn;
 	if (!r || child_start(&r->child, e->argv, gone, r) < 0) {
 		if (r)
 			msg_error("%s", err_reason());
@@ -74,6 +85,7 @@ accepted(void *arg, struct conn *conn, struct ystream *s)
 		return;
 	}
 	r->exec = e;
+	r->peer = *conn_peer(conn);
 	r->next = e->first;
 	r->link = &e->first;
 	if (e->first)
@@ -90,13 +102,13 @@ accepted(void *arg, struct conn *conn, struct ystream *s)
 }
 
 struct exec *
-exec_new(struct node *n, const char *protocol, char *const *argv, size_t most)
+exec_new(struct node *n, const char *protocol, char *const *argv, size_t most, size_t most_of_peer)
 {
 	struct exec *e = mem_alloc(1, sizeof *e);
 
 	if (!e)
 		return NULL;
-	*e = (struct exec){ .node = n, .argv = argv, .most = most };
+	*e = (struct exec){ .node = n, .argv = argv, .most = most, .most_of_peer = most_of_peer };
 	if (node_serve(n, protocol, accepted, e) < 0) {
 		free(e);
 		return NULL;

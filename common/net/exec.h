@@ -6,8 +6,8 @@
 
 struct exec;
 
-/* Serves `protocol` by argv, at most so many at a time. Both must outlive it. NULL with a reason. */
-struct exec *exec_new(struct node *n, const char *protocol, char *const *argv, size_t most);
+/* Serves `protocol` by argv, at most so many at a time, and so many of one peer. Both must outlive it. NULL with a reason. */
+struct exec *exec_new(struct node *n, const char *protocol, char *const *argv, size_t most, size_t most_of_peer);
 
 /* Kills what still runs. */
 void exec_free(struct exec *e);

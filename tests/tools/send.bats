@@ -168,19 +168,6 @@ says() {
 	[ "$status" = 141 ] && [ ! -s "$BATS_TEST_TMPDIR/err" ]
 }
 
-# js_libp2p: its scripts in the present folder, with all they need
-js_libp2p() {
-	need_shared peers/libp2p/package-lock.json
-	command -v npm >/dev/null || skip "needs npm"
-	local folder="$top/build/libp2p"
-	if [ ! -e "$folder/ready" ]; then
-		mkdir -p "$folder"
-		cp "$SHARED"/peers/libp2p/* "$folder"
-		(cd "$folder" && npm ci --ignore-scripts >npm.log 2>&1 && : >ready) || skip "npm can't fetch js-libp2p"
-	fi
-	cd "$folder"
-}
-
 @test "js-libp2p dials: echo of 64 MB, identify, ping" {
 	serve_echo --any -l /ip4/127.0.0.1/tcp/0
 	js_libp2p

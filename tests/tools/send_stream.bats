@@ -270,6 +270,26 @@ rss() {
 	[ -n "${MAI_SAN:-}" ] || [ "$(rss "${servers[0]}")" -lt 100000 ] || fail "$(rss "${servers[0]}") kB"
 }
 
+@test "ten thousand streams of one peer: others are served, memory stays small" {
+	need_shared peers/libp2p/package-lock.json
+	mai-send -v -k node.key --any -l /ip4/127.0.0.1/tcp/0 -- mai-run "$M" 2>log 3>&- &
+	servers+=($!)
+	within 10 grep -q 'listening at' log
+	at=$(sed -n 's/.*listening at //p' log)
+	mai-run -q -n 20 --temp 0 "$M" <prompts.mai | mai-cat --ids >want
+	js_libp2p
+	command node libp2p_streams.mjs "$at" 10000 >"$BATS_TEST_TMPDIR/js" 2>&1 3>&- &
+	hostile=$!
+	cd "$BATS_FILE_TMPDIR"
+	within 20 grep -q "connected 12D3" log
+	for i in 1 2 3; do
+		timeout 20 mai-run -q -n 20 --temp 0 --via "mai-send -k me.key $at" <prompts.mai | mai-cat --ids | cmp - want
+	done
+	[ -n "${MAI_SAN:-}" ] || [ "$(rss "${servers[0]}")" -lt 100000 ] || fail "$(rss "${servers[0]}") kB"
+	wait $hostile
+	jq -e '.asked == 10000 and .open <= 16' "$BATS_TEST_TMPDIR/js"
+}
+
 @test "streams that mean harm, and a reader that does not read: others are served" {
 	/usr/bin/python3 -c 'import xxhash' 2>/dev/null || skip "needs python3-xxhash"
 	node a --shared -- mai-run -q "$M"

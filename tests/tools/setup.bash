@@ -35,3 +35,17 @@ fail() {
 	printf '%s\n' "$@" >&2
 	return 1
 }
+
+# js_libp2p: its scripts in the present folder, with all they need
+js_libp2p() {
+	need_shared peers/libp2p/package-lock.json
+	command -v npm >/dev/null || skip "needs npm"
+	local folder="$top/build/libp2p"
+	if [ ! -e "$folder/ready" ]; then
+		mkdir -p "$folder"
+		cp "$SHARED"/peers/libp2p/* "$folder"
+		(cd "$folder" && npm ci --ignore-scripts >npm.log 2>&1 && : >ready) || skip "npm can't fetch js-libp2p"
+	fi
+	cp "$top"/tests/peers/libp2p_*.mjs "$folder"
+	cd "$folder" || return
+}
