@@ -151,12 +151,14 @@ static void
 lose(struct session *s, const struct link *culprit, bool for_ever)
 {
 	bool was_ready = s->state == SESSION_READY;
+	/* what peers of a chain say of each other may be the network's fault, and pass */
+	bool refused = err_status() == ERR_DATA && s->state < (s->hop->n_places > 1 ? SESSION_PROVES : SESSION_READY);
 	char where[SESSION_NAME];
 
 	if (s->state == SESSION_DOWN || s->state == SESSION_DONE)
 		return;
 	msg_info("%s: %s", culprit ? multiaddr_text(peer_of(culprit), where) : session_name(s, where), err_reason());
-	s->refusals = for_ever ? SESSION_REFUSALS : err_status() == ERR_DATA && !was_ready ? s->refusals + 1 : 0;
+	s->refusals = for_ever ? SESSION_REFUSALS : refused ? s->refusals + 1 : 0;
 	s->hop->status = err_status();
 	snprintf(s->hop->reason, sizeof s->hop->reason, "%s", err_reason());
 	drop_links(s);

@@ -110,7 +110,8 @@ same() {
 		[[ $stderr == *"$1"* ]] || fail "wanted '$1': $stderr"
 	}
 	says "passes nothing on" "mai-send -k me.key --direct $first $middle $last <prompts.mai >out"
-	says "layer" "mai-send -k me.key --direct $first $last <prompts.mai >out"
+	run -3 --separate-stderr timeout 30 mai-send --timeout 2 -k me.key --direct "$first" "$last" <prompts.mai
+	[[ $stderr == *"no peer serves: "*"layer"* ]] || fail "$stderr"
 	# the first node's key is no client's, neither alone nor beside a chain
 	run -3 --separate-stderr timeout 30 mai-send --timeout 2 -k a.key "$last" <prompts.mai
 	run -2 --separate-stderr mai-send -k me.key --direct --audit 1 "$first,$first" "$last,$last" <prompts.mai
