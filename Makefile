@@ -48,6 +48,10 @@ endif
 ifdef DEBUG
 opt := -O0 -g3
 endif
+# What a confined process (net/confine.h) may not: open files, start threads.
+ifneq (,$(SAN)$(COVERAGE))
+std += -DMAI_UNCONFINED
+endif
 ifdef COVERAGE
 opt := -O0 -g --coverage
 link += --coverage

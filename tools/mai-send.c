@@ -15,8 +15,10 @@
 #include "net/attach.h"
 #include "net/book.h"
 #include "net/child.h"
+#include "net/confine.h"
 #include "net/exec.h"
 #include "net/fd.h"
+#include "net/keeper.h"
 #include "net/listen.h"
 #include "net/metrics.h"
 #include "net/relay.h"
@@ -125,6 +127,25 @@ end(void)
 
 /* ---- serving ---- */
 
+/* The paths of Unix sockets among the addresses. */
+static const char *sockets[NODE_MAX_ADDRESSES];
+
+/* Whoever starts COMMAND, before there is a key that it could know. */
+static int
+begin_keeper(char **argv)
+{
+	static struct multiaddr a[NODE_MAX_ADDRESSES];
+	size_t n = 0;
+
+	for (size_t i = 0; i < o.listen.n; i++) {
+		if (multiaddr_parse(&a[i], o.listen.item[i]) < 0)
+			return -1;
+		if (a[i].host == MULTIADDR_UNIX)
+			sockets[n++] = a[i].name;
+	}
+	return keeper_start(&(struct keeper_orders){ .argv = argv, .list = o.allow, .socket = sockets, .n_sockets = n });
+}
+
 static struct service *service;
 
 static bool
@@ -205,6 +226,23 @@ drained(void *arg)
 	node_finish(&node, finished, NULL);
 }
 
+static int
+read_list(void)
+{
+	int fd = keeper_open_list();
+
+	return fd < 0 ? -1 : allow_read(&allow, fd, o.allow);
+}
+
+static bool lost;
+
+static void
+keeper_lost(void)
+{
+	lost = true;
+	loop_stop(loop);
+}
+
 /* HUP: new guests get a new command, and the list is read again. TERM: those who are there may finish; a second one ends all. */
 static void
 got_signal(void *arg, int sig)
@@ -212,10 +250,8 @@ got_signal(void *arg, int sig)
 	static bool draining;
 
 	(void)arg;
-	if (sig == SIGCHLD) {
-		child_reap();
-	} else if (sig == SIGHUP) {
-		if (o.allow && allow_read(&allow, o.allow) < 0)
+	if (sig == SIGHUP) {
+		if (o.allow && read_list() < 0)
 			msg_error("%s", err_reason());
 		if (service)
 			serve_renew(service);
@@ -282,10 +318,10 @@ begin_listening(void)
 }
 
 static int
-serve(char **argv)
+serve(void)
 {
 	struct signals signals = { 0 };
-	const struct serve_options so = { .argv = argv, .shared = o.shared, .direct = o.direct, .listed = listed, .max_guests = (size_t)o.most, .max_peer_guests = (size_t)o.most_of_peer,
+	const struct serve_options so = { .shared = o.shared, .direct = o.direct, .listed = listed, .max_guests = (size_t)o.most, .max_peer_guests = (size_t)o.most_of_peer,
 		.max_sequences = (uint32_t)o.sequences, .idle_ns = (uint64_t)(o.idle * (double)NODE_SECOND), .rows_a_second = (uint64_t)o.rate, .told = stream_told };
 	struct metrics *m = NULL;
 	struct multiaddr at;
@@ -295,17 +331,19 @@ serve(char **argv)
 	signal(SIGPIPE, SIG_IGN); /* a command that takes no more is its own affair */
 	node.allows = allows;
 	node.told = told;
-	if ((!o.allow || allow_read(&allow, o.allow) == 0) && signals_begin(&signals, loop, got_signal, NULL) == 0 &&
-	    (o.raw ? (e = exec_new(&node, o.protocol, argv, (size_t)o.most, (size_t)o.most_of_peer)) != NULL : (service = serve_new(&node, &so)) != NULL) &&
-	    (!o.metrics || (multiaddr_parse(&at, o.metrics) == 0 && (m = metrics_new(loop, &at, print_metrics, NULL)))) && begin_listening() == 0) {
+	if ((!o.allow || read_list() == 0) && signals_begin(&signals, loop, got_signal, NULL) == 0 && child_watch(loop, keeper_lost) == 0 &&
+	    (o.raw ? (e = exec_new(&node, o.protocol, (size_t)o.most, (size_t)o.most_of_peer)) != NULL : (service = serve_new(&node, &so)) != NULL) &&
+	    (!o.metrics || (multiaddr_parse(&at, o.metrics) == 0 && (m = metrics_new(loop, &at, print_metrics, NULL)))) && begin_listening() == 0 &&
+	    confine() == 0) {
 		say_addresses();
-		rc = loop_run(loop);
+		rc = loop_run(loop) < 0 || lost ? -1 : 0;
 	}
 	stop_listening();
 	metrics_free(m);
 	exec_free(e);
 	serve_free(service);
 	signals_end(&signals);
+	keeper_end();
 	return rc;
 }
 
@@ -381,6 +419,7 @@ int
 main(int argc, char **argv)
 {
 	int first, rc;
+	bool serves;
 
 	msg_init("mai-send");
 	first = opt_parse(&tool, argc, argv);
@@ -388,9 +427,10 @@ main(int argc, char **argv)
 		return opt_exit_status();
 	if ((rc = check(argc - first)) != 0)
 		return rc;
-	rc = begin();
+	serves = o.listen.n > 0 || o.stdio;
+	rc = (serves && begin_keeper(argv + first) < 0) || begin() < 0 ? -1 : 0;
 	if (rc == 0)
-		rc = o.listen.n > 0 || o.stdio ? serve(argv + first) : dial(argv + first, (size_t)(argc - first));
+		rc = serves ? serve() : dial(argv + first, (size_t)(argc - first));
 	rc = rc < 0 ? msg_fail() : 0;
 	end();
 	free(o.listen.item);

@@ -4,6 +4,7 @@
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "base/mem.h"
@@ -64,15 +65,18 @@ take_line(struct allow *a, const char *line)
 }
 
 int
-allow_read(struct allow *a, const char *path)
+allow_read(struct allow *a, int fd, const char *path)
 {
 	struct allow made = { 0 };
 	char line[ALLOW_MAX_LINE];
-	FILE *in = fopen(path, "re");
+	FILE *in = fdopen(fd, "re");
 	int number = 0, rc = 0;
 
-	if (!in)
-		return err_sys("%s", path);
+	if (!in) {
+		err_sys("%s", path);
+		close(fd);
+		return -1;
+	}
 	while (rc == 0 && fgets(line, sizeof line, in)) {
 		number++;
 		if (check_whole(line, in) < 0 || take_line(&made, line) < 0)

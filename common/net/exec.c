@@ -12,7 +12,6 @@
 
 struct exec {
 	struct node *node;
-	char *const *argv;
 	size_t most, most_of_peer, n;
 	struct run *first;
 };
@@ -77,7 +76,7 @@ accepted(void *arg, struct conn *conn, struct ystream *s)
 	struct exec *e = arg;
 	struct run *r = has_place(e, conn_peer(conn)) ? mem_alloc(1, sizeof *r) : NULL;
 
-	if (!r || child_start(&r->child, e->argv, gone, r) < 0) {
+	if (!r || child_start(&r->child, gone, r) < 0) {
 		if (r)
 			msg_error("%s", err_reason());
 		free(r);
@@ -102,13 +101,13 @@ accepted(void *arg, struct conn *conn, struct ystream *s)
 }
 
 struct exec *
-exec_new(struct node *n, const char *protocol, char *const *argv, size_t most, size_t most_of_peer)
+exec_new(struct node *n, const char *protocol, size_t most, size_t most_of_peer)
 {
 	struct exec *e = mem_alloc(1, sizeof *e);
 
 	if (!e)
 		return NULL;
-	*e = (struct exec){ .node = n, .argv = argv, .most = most, .most_of_peer = most_of_peer };
+	*e = (struct exec){ .node = n, .most = most, .most_of_peer = most_of_peer };
 	if (node_serve(n, protocol, accepted, e) < 0) {
 		free(e);
 		return NULL;

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "net/address.h"
 #include "net/conn_impl.h"
+#include "net/keeper.h"
 
 enum { AT_ONCE = 64 };
 #define PAUSE (NODE_SECOND / 10) /* when the system has no descriptors left */
@@ -115,7 +116,7 @@ listen_free(struct listener *l)
 	if (l->fd.fd >= 0)
 		close(l->fd.fd);
 	if (l->path)
-		unlink(l->path);
+		keeper_remove(l->path);
 	free(l->path);
 	free(l);
 }

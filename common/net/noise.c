@@ -144,6 +144,17 @@ noise_open(struct noise_cipher *c, uint8_t *data, size_t size)
 	return unseal(c, data, size, NULL, 0);
 }
 
+int
+noise_prepare(void)
+{
+	struct noise_cipher c = { 0 };
+	uint8_t message[NOISE_TAG + 1] = { 0 };
+
+	if (sodium_init() < 0)
+		return err_set(ERR_SYSTEM, "libsodium can't be used here");
+	return noise_seal(&c, message, 1);
+}
+
 /* ---- the handshake ---- */
 
 void

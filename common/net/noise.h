@@ -40,6 +40,9 @@ struct noise {
 	uint8_t re[NOISE_KEY], rs[NOISE_KEY]; /* the other's ephemeral and static public keys, once they are known */
 };
 
+/* What its libraries load when they are first used is loaded: from now on no file is opened. 0 or -1. */
+int noise_prepare(void);
+
 /* Begins with a new static and a new ephemeral key. `prologue` must be the same on both sides. */
 void noise_begin(struct noise *n, bool initiator, const void *prologue, size_t size);
 

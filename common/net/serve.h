@@ -1,5 +1,5 @@
 /*
- * serve.h: serves /mai/stream/1.0.0 by a command that takes a mai stream and gives one.
+ * serve.h: serves /mai/stream/1.0.0 by the keeper's command, which takes a mai stream and gives one.
  *
  * A peer's stream (a guest) has a command of its own, or, shared, all guests have one: their sequences get other numbers,
  * rows of many guests go to the command in one frame, so that weights are read once for all, and each guest gets back only its
@@ -17,7 +17,6 @@
 struct service;
 
 struct serve_options {
-	char *const *argv;      /* the command */
 	bool shared;
 	bool direct;            /* passes rows on to other nodes, where a client asks for it (chain.h) */
 	bool (*listed)(void *arg, const struct peerid *p); /* who may have rows computed: others come in only as peers of a chain */

@@ -423,7 +423,7 @@ share_new(struct service *s)
 	h->service = s;
 	h->linger = (struct loop_timer){ .call = lingered, .arg = h };
 	h->reap = (struct loop_timer){ .call = reap, .arg = h };
-	if (!(h->worker = worker_start(s->node->loop, s->o->argv, &calls, h))) {
+	if (!(h->worker = worker_start(s->node->loop, &calls, h))) {
 		free(h);
 		return NULL;
 	}

@@ -20,13 +20,13 @@ ready(void *arg, unsigned what)
 int
 signals_begin(struct signals *s, struct loop *l, void (*got)(void *arg, int sig), void *arg)
 {
-	static const int wanted[] = { SIGINT, SIGTERM, SIGHUP, SIGCHLD };
+	static const int wanted[] = { SIGINT, SIGTERM, SIGHUP };
 	struct sigaction old;
 	sigset_t set;
 
 	sigemptyset(&set);
 	for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
-		if (sigaction(wanted[i], NULL, &old) == 0 && (wanted[i] == SIGCHLD || old.sa_handler != SIG_IGN))
+		if (sigaction(wanted[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
 			sigaddset(&set, wanted[i]);
 	*s = (struct signals){ .loop = l, .fd = { .ready = ready, .arg = s }, .got = got, .arg = arg };
 	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0 || (s->fd.fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC)) < 0)

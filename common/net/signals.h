@@ -12,8 +12,7 @@ struct signals {
 };
 
 /*
- * From now on INT, TERM, HUP and CHLD of this process are told by `got`, those that were ignored excepted. Children must be
- * started by child_start, which gives them back. 0 or -1.
+ * From now on INT, TERM and HUP of this process are told by `got`, those that were ignored excepted. 0 or -1.
  */
 int signals_begin(struct signals *s, struct loop *l, void (*got)(void *arg, int sig), void *arg);
 void signals_end(struct signals *s);

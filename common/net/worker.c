@@ -225,21 +225,21 @@ worker_backlog(const struct worker *w)
 }
 
 struct worker *
-worker_start(struct loop *l, char *const *argv, const struct worker_calls *calls, void *arg)
+worker_start(struct loop *l, const struct worker_calls *calls, void *arg)
 {
 	struct worker *w = mem_alloc(1, sizeof *w);
 
 	if (!w)
 		return NULL;
 	*w = (struct worker){ .loop = l, .calls = calls, .arg = arg, .to = { .fd = -1 }, .from = { .fd = -1 } };
-	if (child_start(&w->child, argv, gone, w) < 0) {
+	if (child_start(&w->child, gone, w) < 0) {
 		worker_free(w);
 		return NULL;
 	}
 	w->to = (struct loop_fd){ .fd = w->child.to, .ready = to_ready, .arg = w };
 	w->from = (struct loop_fd){ .fd = w->child.from, .ready = from_ready, .arg = w };
 	w->end = (struct loop_timer){ .call = tell_end, .arg = w };
-	if (!(w->in = stream_reader_new(w->child.from, argv[0])) || loop_want(l, &w->to, 0) < 0 || loop_want(l, &w->from, LOOP_READ) < 0) {
+	if (!(w->in = stream_reader_new(w->child.from, "the command")) || loop_want(l, &w->to, 0) < 0 || loop_want(l, &w->from, LOOP_READ) < 0) {
 		worker_free(w);
 		return NULL;
 	}

@@ -17,7 +17,7 @@ struct worker_calls {
 };
 
 /* `calls` must outlive it. NULL with a reason. */
-struct worker *worker_start(struct loop *l, char *const *argv, const struct worker_calls *calls, void *arg);
+struct worker *worker_start(struct loop *l, const struct worker_calls *calls, void *arg);
 
 /* Ends it, without a call of `gone`. NULL: nothing. */
 void worker_free(struct worker *w);

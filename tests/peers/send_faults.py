@@ -52,9 +52,14 @@ def start(h, s):
          "parts/%d.gguf" % s], stdin=subprocess.DEVNULL, stderr=open("node-%d-%d.log" % (h, s), "a"))
 
 
+def children(pid):
+    return [int(p) for p in subprocess.run(["pgrep", "-P", str(pid)], stdout=subprocess.PIPE).stdout.split()]
+
+
 def command_of(node):
-    out = subprocess.run(["pgrep", "-P", str(node.pid)], stdout=subprocess.PIPE).stdout.split()
-    return int(random.choice(out)) if out else None
+    """Of those that its keeper runs, one."""
+    out = [c for keeper in children(node.pid) for c in children(keeper)]
+    return random.choice(out) if out else None
 
 
 def send(pid, sig):

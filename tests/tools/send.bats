@@ -95,6 +95,30 @@ says() {
 	within 5 grep -q "allow: line 1" "$BATS_TEST_TMPDIR/server"
 }
 
+@test "a node can neither open files nor start programs by itself; its commands end with it" {
+	serve --any -l /ip4/127.0.0.1/tcp/0 --raw --protocol $echo -- sh -c 'echo $$; cat >/dev/null; sleep 100'
+	if grep -q 'not confined' "$BATS_TEST_TMPDIR/server"; then
+		skip "$(grep 'not confined' "$BATS_TEST_TMPDIR/server")"
+	fi
+	[ "$(sed -n 's/^NoNewPrivs:\t//p; s/^Seccomp:\t//p' /proc/$server/status | tr '\n' ' ')" = "1 2 " ]
+	ask "$peer" </dev/null >"$BATS_TEST_TMPDIR/pid" 3>&- &
+	within 10 test -s "$BATS_TEST_TMPDIR/pid"
+	command=$(cat "$BATS_TEST_TMPDIR/pid")
+	# the command is not confined
+	[ "$(sed -n 's/^Seccomp:\t//p' /proc/$command/status)" = 0 ]
+	keeper=$(pgrep -P $server)
+	kill -9 $server
+	within 5 sh -c "! kill -0 $keeper 2>/dev/null"
+	within 5 sh -c "! kill -0 $command 2>/dev/null"
+	# and without the keeper there is no node
+	serve --any -l /ip4/127.0.0.1/tcp/0 --raw --protocol $echo -- cat
+	kill -9 "$(pgrep -P $server)"
+	status=0
+	wait $server || status=$?
+	[ "$status" = 3 ]
+	grep -q "the process that starts commands has gone" "$BATS_TEST_TMPDIR/server"
+}
+
 @test "peers that are not there, are another, or speak something else" {
 	serve_echo --any -l /ip4/127.0.0.1/tcp/0
 	says 1 "the peer is $node, not $(jq -r .peer me.json)" ask "${peer%/p2p/*}/p2p/$(jq -r .peer me.json)" </dev/null

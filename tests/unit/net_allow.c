@@ -1,4 +1,6 @@
 /* The list of those who may come in: keys in three forms, comments, and what makes a list unusable. */
+#include <fcntl.h>
+
 #include "base/err.h"
 #include "net/allow.h"
 #include "trust/key.h"
@@ -12,6 +14,12 @@
 
 static char path[] = "/tmp/mai-allow-XXXXXX";
 
+static int
+reads_file(struct allow *a, const char *name)
+{
+	return allow_read(a, open(name, O_RDONLY | O_CLOEXEC), name);
+}
+
 /* What becomes of a list with these bytes. */
 static int
 reads(struct allow *a, const void *bytes, size_t n)
@@ -20,7 +28,7 @@ reads(struct allow *a, const void *bytes, size_t n)
 
 	if (!out || fwrite(bytes, 1, n, out) != n || fclose(out) != 0)
 		abort();
-	return allow_read(a, path);
+	return reads_file(a, path);
 }
 
 static int
@@ -98,7 +106,7 @@ check_minisign(void)
 		abort();
 	struct peerid p = peerid_of_key(k.bytes);
 	tap_ok(reads_text(&a, key) == 0 && allow_has(&a, &p), "the key of a file of minisign");
-	tap_ok(allow_read(&a, name) == -1 && strstr(err_reason(), "line 1") && allow_has(&a, &p), "the file has another line: %s", err_reason());
+	tap_ok(reads_file(&a, name) == -1 && strstr(err_reason(), "line 1") && allow_has(&a, &p), "the file has another line: %s", err_reason());
 	allow_free(&a);
 }
 
@@ -185,9 +193,7 @@ check_bad(void)
 		    rc < 0 ? err_reason() + strlen(path) : "taken");
 	}
 	tap_ok(reads(&a, "\0" PEER "\n", sizeof PEER + 1) == -1 && allow_has(&a, &mine), "a line with a NUL: %s", err_reason() + strlen(path));
-	tap_ok(allow_read(&a, "/nonexistent/list") == -1 && err_status() == ERR_SYSTEM && strstr(err_reason(), "/nonexistent/list") && allow_has(&a, &mine),
-	    "no file: %s", err_reason());
-	tap_ok(allow_read(&a, "/") == -1 && err_status() == ERR_SYSTEM && allow_has(&a, &mine), "a folder: %s", err_reason());
+	tap_ok(reads_file(&a, "/") == -1 && err_status() == ERR_SYSTEM && allow_has(&a, &mine), "a folder: %s", err_reason());
 	allow_free(&a);
 }
 
