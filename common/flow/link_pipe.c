@@ -335,6 +335,26 @@ pipeline_accepts(struct link *l, const struct stream_header *tokens, const char 
 	return 0;
 }
 
+/*
+ * A stage that fails before it knows what it gives says why behind a header that says nothing. 0 where no such word
+ * comes, too: then the header itself is refused.
+ */
+static int
+fault_of(struct pipeline *p)
+{
+	struct pollfd w[2] = { { .fd = p->from, .events = POLLIN } };
+	struct frame f;
+	int rc, more = 1;
+
+	while ((rc = stream_take(p->in, &f)) == 0 && more > 0) {
+		if (link_poll(w, 1, STATUS_MS) < 0 || (w[0].revents && (more = stream_fill(p->in)) < 0))
+			return -1;
+		if (!w[0].revents)
+			return 0;
+	}
+	return rc > 0 && f.type == FRAME_ERROR ? err_set(ERR_DATA, "%s: %.*s", name, (int)f.text_len, f.text) : rc < 0 ? -1 : 0;
+}
+
 /* The stages write their headers at once, before they read anything; then ours goes, for tokens of their vocabulary. */
 static int
 exchange_headers(struct pipeline *p)
@@ -352,6 +372,8 @@ exchange_headers(struct pipeline *p)
 	}
 	if (rc <= 0)
 		return rc < 0 ? -1 : cut(p);
+	if (p->header.kind == STREAM_TOKENS && hash_is_none(&p->header.model_id) && fault_of(p) < 0)
+		return -1;
 	return stream_encode_header(&p->out, &(struct stream_header){ .kind = STREAM_TOKENS, .vocab_id = p->header.vocab_id });
 }
 

@@ -97,10 +97,9 @@ says() {
 
 @test "a node can neither open files nor start programs by itself; its commands end with it" {
 	serve --any -l /ip4/127.0.0.1/tcp/0 --raw --protocol $echo -- sh -c 'echo $$; cat >/dev/null; sleep 100'
-	if grep -q 'not confined' "$BATS_TEST_TMPDIR/server"; then
-		skip "$(grep 'not confined' "$BATS_TEST_TMPDIR/server")"
-	fi
-	[ "$(sed -n 's/^NoNewPrivs:\t//p; s/^Seccomp:\t//p' /proc/$server/status | tr '\n' ' ')" = "1 2 " ]
+	# builds for sanitizers can't be confined, and say so
+	grep -q 'not confined' "$BATS_TEST_TMPDIR/server" ||
+		[ "$(sed -n 's/^NoNewPrivs:\t//p; s/^Seccomp:\t//p' /proc/$server/status | tr '\n' ' ')" = "1 2 " ]
 	ask "$peer" </dev/null >"$BATS_TEST_TMPDIR/pid" 3>&- &
 	within 10 test -s "$BATS_TEST_TMPDIR/pid"
 	command=$(cat "$BATS_TEST_TMPDIR/pid")

@@ -184,6 +184,11 @@ same() {
 @test "no peer serves: status 3 and one reason; a node that comes later is waited for" {
 	run -3 --separate-stderr timeout 20 mai-send -k me.key --timeout 0.5 "$(at nobody)" <prompts.mai
 	[[ $stderr == *"no peer serves"*"cannot connect"* ]]
+	# whoever reads from it hears the same
+	run -1 --separate-stderr timeout 20 mai-run -q -n 3 --via "mai-send -q -k me.key --timeout 0.5 $(at nobody) 2>/dev/null" <prompts.mai
+	[[ $stderr == "mai-run: pipeline: no peer serves"*"cannot connect"* ]] || fail "$stderr"
+	run -1 --separate-stderr timeout 20 mai-run -q -n 3 --via "mai-tokenize -l -m $M </dev/null" <prompts.mai
+	[[ $stderr == "mai-run: the last stage does not give tokens" ]] || fail "$stderr"
 	(timeout 30 mai-send -k me.key --timeout 20 "$(at late)" <prompts.mai >late.mai; echo $? >status) 3>&- &
 	sleep 0.5
 	node late -- mai-run "$M"
@@ -268,6 +273,38 @@ rss() {
 	done
 	timeout 20 mai-run -q -n 20 --temp 0 --via "mai-send -k me.key $(at a)" <prompts.mai | mai-cat --ids | cmp - want
 	[ -n "${MAI_SAN:-}" ] || [ "$(rss "${servers[0]}")" -lt 100000 ] || fail "$(rss "${servers[0]}") kB"
+}
+
+@test "a stolen transcript: neither the client's words nor the node's are worth anything again" {
+	local replay="$top/tests/peers/send_replay.py" port
+	mai-send --log json -k node.key --any -l /ip4/127.0.0.1/tcp/0 -- sh -c "echo started >>$BATS_TEST_TMPDIR/started; exec mai-run $M" 2>"$BATS_TEST_TMPDIR/log" 3>&- &
+	servers+=($!)
+	within 10 grep -q 'listening at' "$BATS_TEST_TMPDIR/log"
+	port=$(sed -n 's/.*listening at .ip4.127.0.0.1.tcp.\([0-9]*\).*/\1/p' "$BATS_TEST_TMPDIR/log")
+	mai-run -q -n 20 --temp 0 "$M" <prompts.mai | mai-cat --ids >want
+	"$replay" record "$BATS_TEST_TMPDIR/stolen" "$port" >"$BATS_TEST_TMPDIR/proxy" 3>&- &
+	servers+=($!)
+	within 10 test -s "$BATS_TEST_TMPDIR/proxy"
+	ask() {
+		timeout 30 mai-run -q -n 20 --temp 0 --via "mai-send -k me.key /ip4/127.0.0.1/tcp/$1" <prompts.mai | mai-cat --ids
+	}
+	ask "$(cat "$BATS_TEST_TMPDIR/proxy")" | cmp - want
+	within 10 test -s "$BATS_TEST_TMPDIR/stolen"
+	[ "$(grep -c '"stream-begin"' "$BATS_TEST_TMPDIR/log")" = 1 ] && [ "$(wc -l <"$BATS_TEST_TMPDIR/started")" = 1 ]
+	for how in once turns cut; do
+		# the choice of Noise, and the node's own handshake message, with a new key; not a byte more
+		[ "$("$replay" as-client $how "$BATS_TEST_TMPDIR/stolen" "$port")" -le 260 ]
+	done
+	# nobody has come in, and no command was started for it
+	[ "$(grep -c '"connected"' "$BATS_TEST_TMPDIR/log")" = 1 ] && [ "$(grep -c '"stream-begin"' "$BATS_TEST_TMPDIR/log")" = 1 ]
+	[ "$(wc -l <"$BATS_TEST_TMPDIR/started")" = 1 ]
+	ask "$port" | cmp - want
+	# a thief in the node's place
+	"$replay" as-server "$BATS_TEST_TMPDIR/stolen" >"$BATS_TEST_TMPDIR/thief" 3>&- &
+	servers+=($!)
+	within 10 test -s "$BATS_TEST_TMPDIR/thief"
+	run -3 sh -c "timeout 20 mai-send -v --timeout 2 -k me.key /ip4/127.0.0.1/tcp/$(cat "$BATS_TEST_TMPDIR/thief") <prompts.mai 2>&1 >/dev/null"
+	[[ $output == *"handshake: a message is not what the peer sent"* ]] || fail "$output"
 }
 
 @test "ten thousand streams of one peer: others are served, memory stays small" {
