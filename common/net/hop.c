@@ -31,6 +31,7 @@ fail(struct hop *h)
 	h->failed = true;
 	loop_cancel(&h->deadline);
 	loop_cancel(&h->stall);
+	loop_cancel(&h->leave);
 	h->calls.failed(h->calls.arg);
 }
 
@@ -329,6 +330,17 @@ hop_came(struct hop *h, struct session *s, const struct frame *f)
 	return 0;
 }
 
+/* Not from within the audit: the frame that showed it lies in the session's memory. */
+static void
+leave_liar(void *arg)
+{
+	struct hop *h = arg;
+
+	err_set(ERR_DATA, "its answer was not its replica's");
+	if (h->active && h->active == h->liar)
+		session_refuse(h->active);
+}
+
 /* The audit has found two answers. */
 static void
 differ(void *arg)
@@ -340,7 +352,8 @@ differ(void *arg)
 		return;
 	}
 	msg_warn("%s", err_reason());
-	session_refuse(h->active);
+	h->liar = h->active;
+	loop_at(h->node->loop, &h->leave, now_of(h));
 }
 
 /* ---- all of it ---- */
@@ -389,6 +402,7 @@ hop_new(struct node *n, const struct hop_peers *place, size_t n_places, const st
 	h->n = most_peers(place, n_places);
 	h->deadline = (struct loop_timer){ .call = too_late, .arg = h };
 	h->stall = (struct loop_timer){ .call = watch, .arg = h };
+	h->leave = (struct loop_timer){ .call = leave_liar, .arg = h };
 	if (!(h->journal = journal_new(o->journal))) {
 		free(h);
 		return NULL;
@@ -413,6 +427,7 @@ hop_free(struct hop *h)
 	h->failed = true;
 	loop_cancel(&h->deadline);
 	loop_cancel(&h->stall);
+	loop_cancel(&h->leave);
 	for (size_t i = 0; i < h->n; i++)
 		session_stop(&h->session[i]);
 	audit_free(h->audit);

@@ -56,6 +56,8 @@ struct hop {
 	struct session session[HOP_MAX_PEERS];
 	size_t n;
 	struct session *active;
+	struct session *liar;               /* whom the audit has found out */
+	struct loop_timer leave;            /* him */
 	struct journal *journal;
 	struct audit *audit;                /* NULL: none */
 	bool held_end;                      /* FRAME_END waits until all is compared */
