@@ -347,6 +347,7 @@ forward_take(struct guest *g, struct frame *f)
 	switch (journal_came(w->merge, &came, false, f)) {
 	case JOURNAL_ANSWER:
 	case JOURNAL_CLOSE:
+	case JOURNAL_KNOWN:
 		return 1;
 	default:
 		return err_wrap("the peer before");

@@ -307,6 +307,8 @@ hop_came(struct hop *h, struct session *s, const struct frame *f)
 	switch (journal_came(h->journal, f, sampled, &out)) {
 	case JOURNAL_WRONG:
 		return -1;
+	case JOURNAL_KNOWN:
+		return 0;
 	case JOURNAL_FAILED:
 		fail(h);
 		return 0;

@@ -16,6 +16,8 @@ struct entry {
 	struct frame frame;
 	struct block *block; /* FRAME_ROWS: rows and data */
 	uint8_t *texts;      /* FRAME_OPEN: of the stop texts */
+	bool dead;           /* FRAME_OPEN, FRAME_FORK: the stage has closed the sequence already */
+	enum frame_type as;  /* in which it was sent: what is dead is opened, not forked */
 };
 
 /* One row that is known. */
@@ -31,13 +33,14 @@ struct known {
 	struct place *row;          /* by position */
 	size_t n, cap;
 	uint32_t prompt;            /* rows of the prompt; UINT32_MAX: it has not ended */
-	bool dead;                  /* closed by the stage */
+	bool dying, dead;           /* closed by the stage: while it answers the frame that waits longest; before */
 };
 
 struct journal {
 	struct blocks blocks;
 	struct entry *first, **last;
 	size_t queued, waiting;
+	size_t dying;               /* sequences */
 	struct seqmap seqs;
 	struct known *first_seq, **last_seq;
 	uint64_t rows;
@@ -110,6 +113,7 @@ static void
 known_free(struct journal *j, struct known *k)
 {
 	shorten(j, k, 0);
+	j->dying -= k->dying;
 	*k->link = k->next;
 	if (k->next)
 		k->next->link = k->link;
@@ -189,6 +193,7 @@ journal_sent(struct journal *j, const struct frame *f)
 	if (!e)
 		return -1;
 	e->frame = *f;
+	e->as = f->type;
 	e->frame.rows = NULL;
 	e->frame.data = NULL;
 	if ((f->type == FRAME_ROWS && !(e->block = block_new(&j->blocks, f))) ||
@@ -232,6 +237,7 @@ settle_open(struct journal *j, struct entry *e)
 	if (!k)
 		return -1;
 	k->texts = e->texts;
+	k->dead = e->dead;
 	e->texts = NULL;
 	return 0;
 }
@@ -247,8 +253,9 @@ add_row(struct journal *j, struct known *k, struct block *b, uint32_t i)
 }
 
 static int
-settle_fork(struct journal *j, const struct frame *f)
+settle_fork(struct journal *j, const struct entry *e)
 {
+	const struct frame *f = &e->frame;
 	const struct known *from = seqmap_get(&j->seqs, (uint32_t)f->value);
 	struct frame open = { .type = FRAME_OPEN, .seq = f->seq };
 	struct known *k;
@@ -259,7 +266,7 @@ settle_fork(struct journal *j, const struct frame *f)
 	}
 	if (!(k = begin(j, &open)) || copy_texts(&k->open, &k->texts) < 0)
 		return -1;
-	k->dead = !from || from->dead || f->pos > from->n;
+	k->dead = e->dead || !from || from->dead || f->pos > from->n;
 	k->prompt = from && from->prompt <= f->pos ? from->prompt : UINT32_MAX;
 	for (size_t i = 0; !k->dead && i < f->pos; i++)
 		if (add_row(j, k, from->row[i].block, from->row[i].i) < 0)
@@ -290,7 +297,7 @@ settle(struct journal *j, struct entry *e)
 	case FRAME_OPEN:
 		return k ? 0 : settle_open(j, e);
 	case FRAME_FORK:
-		return k ? 0 : settle_fork(j, &e->frame);
+		return k ? 0 : settle_fork(j, e);
 	case FRAME_ROWS:
 		return settle_rows(j, e);
 	case FRAME_PROMPT_END:
@@ -336,24 +343,54 @@ match_rows(struct journal *j, const struct entry *e, const struct frame *f, bool
 	return 0;
 }
 
+/* The entry that begins a sequence; NULL: none waits. */
+static struct entry *
+beginning(const struct journal *j, uint32_t seq)
+{
+	struct entry *e = j->first;
+
+	while (e && (e->frame.seq != seq || (e->frame.type != FRAME_OPEN && e->frame.type != FRAME_FORK)))
+		e = e->next;
+	return e;
+}
+
 static enum journal_fit
 own_close(struct journal *j, const struct frame *f, struct frame *out)
 {
 	struct known *k = seqmap_get(&j->seqs, f->seq);
+	struct entry *e = k ? NULL : beginning(j, f->seq);
 
 	*out = *f;
+	if ((!k && !e) || (k && (k->dying || k->dead)) || (e && e->dead))
+		return JOURNAL_KNOWN;
 	if (k) {
-		k->dead = true;
-		shorten(j, k, 0);
+		k->dying = true;
+		j->dying++;
+	} else {
+		e->dead = true;
 	}
 	return JOURNAL_CLOSE;
+}
+
+/* The frame in which the stage has closed them is answered. */
+static void
+bury(struct journal *j)
+{
+	for (struct known *k = j->first_seq; k && j->dying > 0; k = k->next) {
+		if (!k->dying)
+			continue;
+		k->dying = false;
+		k->dead = true;
+		j->dying--;
+		shorten(j, k, 0);
+	}
 }
 
 enum journal_fit
 journal_came(struct journal *j, const struct frame *f, bool sampled, struct frame *out)
 {
 	struct entry *e = j->first;
-	bool same = e && e->frame.type == f->type && (f->type == FRAME_ROWS || e->frame.seq == f->seq);
+	bool same = e && e->as == f->type && (f->type == FRAME_ROWS || e->frame.seq == f->seq);
 
 	if (f->type == FRAME_CLOSE && !(same && e->frame.reason == f->reason && e->frame.pos == f->pos))
 		return own_close(j, f, out);
@@ -367,10 +404,11 @@ journal_came(struct journal *j, const struct frame *f, bool sampled, struct fram
 	out->hops = f->hops;
 	if (f->type == FRAME_ROWS)
 		out->rows = j->row;
-	if (f->type == FRAME_OPEN) /* the texts are the sequence's from now on, or stay where they are until the next call */
+	if (out->type == FRAME_OPEN) /* the texts are the sequence's from now on, or stay where they are until the next call */
 		out->open = e->frame.open;
 	if (settle(j, e) < 0)
 		return JOURNAL_FAILED;
+	bury(j);
 	j->first = e->next;
 	j->queued--;
 	if (!j->first)
@@ -410,6 +448,19 @@ reserve(struct journal *j, size_t n)
 	return 0;
 }
 
+/* How many rows from `from` on go into one frame: their data is of one size. */
+static size_t
+rows_at_once(const struct known *k, size_t from, size_t to)
+{
+	size_t row_bytes = k->row[from].block->row_bytes, most = row_bytes > 0 ? REPLAY_BYTES / row_bytes : STREAM_MAX_ROWS, n = 1;
+
+	if (most > STREAM_MAX_ROWS)
+		most = STREAM_MAX_ROWS;
+	while (from + n < to && n < most && k->row[from + n].block->row_bytes == row_bytes)
+		n++;
+	return n;
+}
+
 /* Rows of a sequence from `from` to before `to`, none of them wanted: their outputs are known. */
 static int
 replay_rows(struct replay *r, const struct known *k, size_t from, size_t to)
@@ -417,12 +468,7 @@ replay_rows(struct replay *r, const struct known *k, size_t from, size_t to)
 	struct journal *j = r->j;
 
 	while (from < to) {
-		size_t row_bytes = k->row[from].block->row_bytes, most = row_bytes > 0 ? REPLAY_BYTES / row_bytes : STREAM_MAX_ROWS;
-		size_t n = to - from;
-		if (most > STREAM_MAX_ROWS || most == 0)
-			most = most == 0 ? 1 : STREAM_MAX_ROWS;
-		if (n > most)
-			n = most;
+		size_t row_bytes = k->row[from].block->row_bytes, n = rows_at_once(k, from, to);
 		if (reserve(j, n * row_bytes) < 0)
 			return -1;
 		for (size_t i = 0; i < n; i++) {
@@ -442,13 +488,18 @@ replay_rows(struct replay *r, const struct known *k, size_t from, size_t to)
 	return 0;
 }
 
+/* One that the old stage has closed is only opened: what its client says of it until it hears that goes to the new stage. */
 static int
 replay_seq(struct replay *r, const struct known *k)
 {
 	size_t prompt = k->prompt < k->n ? k->prompt : k->n;
 
 	r->known++;
-	if (emit(r, &k->open) < 0 || replay_rows(r, k, 0, prompt) < 0)
+	if (emit(r, &k->open) < 0)
+		return -1;
+	if (k->dead)
+		return 0;
+	if (replay_rows(r, k, 0, prompt) < 0)
 		return -1;
 	if (k->prompt == UINT32_MAX)
 		return 0;
@@ -458,21 +509,34 @@ replay_seq(struct replay *r, const struct known *k)
 	return replay_rows(r, k, prompt, k->n);
 }
 
+/* To a row in the frame `at` there is no answer: the old stage had closed its sequence by then. */
+static bool
+is_dead(const struct journal *j, const struct entry *at, uint32_t seq)
+{
+	const struct known *k = seqmap_get(&j->seqs, seq);
+	const struct entry *e = k ? NULL : beginning(j, seq);
+
+	return k ? k->dead || (k->dying && at != j->first) : e && e->dead;
+}
+
 /* A frame that waits, without rows of sequences that the old stage has closed. */
 static int
-replay_entry(struct replay *r, const struct entry *e)
+replay_entry(struct replay *r, struct entry *e)
 {
 	struct journal *j = r->j;
 	struct frame f = e->frame;
 	uint32_t n = 0;
 
+	if (f.type == FRAME_FORK && e->dead) {
+		e->as = FRAME_OPEN;
+		f = (struct frame){ .type = FRAME_OPEN, .seq = f.seq };
+	}
 	if (f.type != FRAME_ROWS)
 		return emit(r, &f);
 	if (reserve(j, f.n_rows * f.row_bytes) < 0)
 		return -1;
 	for (uint32_t i = 0; i < f.n_rows; i++) {
-		const struct known *k = seqmap_get(&j->seqs, e->block->row[i].seq);
-		if (k && k->dead)
+		if (is_dead(j, e, e->block->row[i].seq))
 			continue;
 		j->row[n] = e->block->row[i];
 		if (f.row_bytes > 0 && block_copy(&j->blocks, e->block, i, j->data + n * f.row_bytes) < 0)
@@ -493,10 +557,10 @@ journal_replay(struct journal *j, struct strip strip, int (*to)(void *arg, const
 	struct replay r = { .j = j, .strip = strip, .emit = to, .arg = arg };
 
 	for (const struct known *k = j->first_seq; k; k = k->next)
-		if (!k->dead && replay_seq(&r, k) < 0)
+		if (replay_seq(&r, k) < 0)
 			return -1;
 	*known = r.known;
-	for (const struct entry *e = j->first; e; e = e->next)
+	for (struct entry *e = j->first; e; e = e->next)
 		if (replay_entry(&r, e) < 0)
 			return -1;
 	return 0;

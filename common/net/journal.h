@@ -34,6 +34,7 @@ int journal_sent(struct journal *j, const struct frame *f);
 enum journal_fit {
 	JOURNAL_ANSWER,  /* the answer to the frame that waited longest */
 	JOURNAL_CLOSE,   /* a close by the stage itself */
+	JOURNAL_KNOWN,   /* likewise, of a sequence that one has closed before: of no use */
 	JOURNAL_WRONG,   /* none of both: err_reason() says why */
 	JOURNAL_FAILED,  /* no memory, or the file: likewise */
 };
