@@ -60,7 +60,8 @@ serve_free(struct service *s)
 	if (!s)
 		return;
 	s->drained = NULL;
-	err_set(ERR_SYSTEM, "the node ends");
+	if (s->guests) /* whoever ends the service may have a reason of his own */
+		err_set(ERR_SYSTEM, "the node ends");
 	while (s->first)
 		share_free(s->first);
 	while (s->guests)

@@ -187,6 +187,11 @@ same() {
 	# whoever reads from it hears the same
 	run -1 --separate-stderr timeout 20 mai-run -q -n 3 --via "mai-send -q -k me.key --timeout 0.5 $(at nobody) 2>/dev/null" <prompts.mai
 	[[ $stderr == "mai-run: pipeline: no peer serves"*"cannot connect"* ]] || fail "$stderr"
+	node first -- mai-run "$M"
+	run -3 --separate-stderr timeout 5 mai-send -k node.key --any -l "$(at first)" -- true
+	[[ $stderr == "mai-send: /unix"*"in use"* ]] || fail "$stderr"
+	run -3 --separate-stderr timeout 5 mai-send -k node.key --any -l "$(at none/where)" -- true
+	[[ $stderr == "mai-send: /unix"*"No such file"* ]] || fail "$stderr"
 	run -1 --separate-stderr timeout 20 mai-run -q -n 3 --via "mai-tokenize -l -m $M </dev/null" <prompts.mai
 	[[ $stderr == "mai-run: the last stage does not give tokens" ]] || fail "$stderr"
 	(timeout 30 mai-send -k me.key --timeout 20 "$(at late)" <prompts.mai >late.mai; echo $? >status) 3>&- &
