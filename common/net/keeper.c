@@ -67,6 +67,20 @@ send_answer(int to, const struct answer *a, const int *fd, size_t n)
 	return sendmsg(to, &m, MSG_NOSIGNAL) < 0 ? -1 : 0;
 }
 
+/* The descriptors that came with a message, MOST_FDS at most. */
+static size_t
+descriptors(struct msghdr *m, int *fd)
+{
+	struct cmsghdr *c = CMSG_FIRSTHDR(m);
+	size_t n;
+
+	if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+		return 0;
+	n = (c->cmsg_len - CMSG_LEN(0)) / sizeof *fd;
+	memcpy(fd, CMSG_DATA(c), n * sizeof *fd);
+	return n;
+}
+
 /* With n descriptors. 0 or -1. */
 static int
 take_answer(int from, struct answer *a, int *fd, size_t n)
@@ -74,7 +88,8 @@ take_answer(int from, struct answer *a, int *fd, size_t n)
 	union control control = { 0 };
 	struct iovec part = { a, sizeof *a };
 	struct msghdr m = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes };
-	const struct cmsghdr *c;
+	int came[MOST_FDS];
+	size_t n_came;
 	ssize_t got;
 
 	while ((got = recvmsg(from, &m, MSG_CMSG_CLOEXEC)) < 0 && errno == EINTR)
@@ -83,13 +98,14 @@ take_answer(int from, struct answer *a, int *fd, size_t n)
 		return err_set(ERR_SYSTEM, "the process that starts commands has gone");
 	if (a->pid < 0)
 		return err_set(ERR_SYSTEM, "%.*s", REASON - 1, a->reason);
-	c = CMSG_FIRSTHDR(&m);
-	if (n == 0)
+	n_came = descriptors(&m, came);
+	if (n_came == n) {
+		memcpy(fd, came, n * sizeof *fd);
 		return 0;
-	if (!c || c->cmsg_type != SCM_RIGHTS || c->cmsg_len != CMSG_LEN(n * sizeof *fd))
-		return err_set(ERR_SYSTEM, "no descriptors are left");
-	memcpy(fd, CMSG_DATA(c), n * sizeof *fd);
-	return 0;
+	}
+	while (n_came > 0) /* those for which there was room */
+		close(came[--n_came]);
+	return err_set(ERR_SYSTEM, "no descriptors are left");
 }
 
 /* ---- the keeper ---- */
@@ -99,6 +115,8 @@ struct keeper {
 	int asks, tells;       /* sockets */
 	pid_t *running;
 	size_t n, cap;
+	struct ended *ended;   /* not yet told; has room for all that run, too */
+	size_t n_ended, cap_ended;
 };
 
 extern char **environ;
@@ -135,7 +153,8 @@ run(struct keeper *k, pid_t *pid, int fd[2])
 {
 	int to[2], from[2], rc;
 
-	if (mem_grow(&k->running, &k->cap, k->n + 1, sizeof *k->running) < 0 || fd_pipe(to) < 0)
+	if (mem_grow(&k->running, &k->cap, k->n + 1, sizeof *k->running) < 0 ||
+	    mem_grow(&k->ended, &k->cap_ended, k->n_ended + k->n + 1, sizeof *k->ended) < 0 || fd_pipe(to) < 0)
 		return -1;
 	if (fd_pipe(from) < 0) {
 		close(to[0]);
@@ -152,17 +171,28 @@ run(struct keeper *k, pid_t *pid, int fd[2])
 	return rc;
 }
 
+/* With the reason that is set. */
+static void
+refuse(const struct keeper *k)
+{
+	struct answer a = { .pid = -1 };
+
+	snprintf(a.reason, sizeof a.reason, "%s", err_reason());
+	send_answer(k->asks, &a, NULL, 0);
+}
+
 static void
 answer_run(struct keeper *k)
 {
-	struct answer a = { .pid = -1 };
+	struct answer a = { 0 };
 	int fd[2] = { -1, -1 }, rc = run(k, &a.pid, fd);
 
-	if (rc < 0) {
-		a.pid = -1;
-		snprintf(a.reason, sizeof a.reason, "%s", err_reason());
+	if (rc == 0 && send_answer(k->asks, &a, fd, 2) < 0) { /* too many are under way: without an answer the other would wait for ever */
+		rc = err_sys("no descriptors can be passed");
+		kill(-a.pid, SIGTERM);
 	}
-	send_answer(k->asks, &a, fd, rc < 0 ? 0 : 2);
+	if (rc < 0)
+		refuse(k);
 	for (int i = 0; i < 2; i++)
 		if (fd[i] >= 0)
 			close(fd[i]);
@@ -171,14 +201,15 @@ answer_run(struct keeper *k)
 static void
 answer_list(struct keeper *k)
 {
-	struct answer a = { 0 };
-	int fd = k->orders.list ? open(k->orders.list, O_RDONLY | O_CLOEXEC) : -1;
+	const char *list = k->orders.list;
+	int fd = list ? open(list, O_RDONLY | O_CLOEXEC) : -1, rc = 0;
 
-	if (fd < 0) {
-		a.pid = -1;
-		snprintf(a.reason, sizeof a.reason, "%s: %s", k->orders.list ? k->orders.list : "no list", strerror(errno));
-	}
-	send_answer(k->asks, &a, &fd, fd < 0 ? 0 : 1);
+	if (!list)
+		rc = err_set(ERR_USAGE, "there is no list");
+	else if (fd < 0 || send_answer(k->asks, &(struct answer){ 0 }, &fd, 1) < 0)
+		rc = err_sys("%s", list);
+	if (rc < 0)
+		refuse(k);
 	if (fd >= 0)
 		close(fd);
 }
@@ -237,20 +268,32 @@ reap(struct keeper *k, int signals)
 
 	while (read(signals, &info, sizeof info) == (ssize_t)sizeof info)
 		;
-	while ((e.pid = waitpid(-1, &e.status, WNOHANG)) > 0) {
+	while ((e.pid = waitpid(-1, &e.status, WNOHANG)) > 0)
 		for (size_t i = 0; i < k->n; i++)
-			if (k->running[i] == e.pid)
+			if (k->running[i] == e.pid) {
 				k->running[i] = k->running[--k->n];
-		if (send(k->tells, &e, sizeof e, MSG_NOSIGNAL) < 0)
-			return;
-	}
+				k->ended[k->n_ended++] = e;
+			}
+}
+
+/* Those that have ended, as far as there is room: the other may wait for an answer, and must not be waited for. */
+static void
+tell(struct keeper *k)
+{
+	size_t n = 0;
+
+	while (n < k->n_ended && send(k->tells, &k->ended[n], sizeof *k->ended, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0)
+		n++;
+	if (n > 0)
+		memmove(k->ended, k->ended + n, (k->n_ended - n) * sizeof *k->ended);
+	k->n_ended -= n;
 }
 
 /* Of signals from a terminal it wants to hear nothing: the other does, and ends. */
 static _Noreturn void
 keep(struct keeper *k)
 {
-	struct pollfd p[] = { { .fd = k->asks, .events = POLLIN }, { .events = POLLIN } };
+	struct pollfd p[] = { { .fd = k->asks, .events = POLLIN }, { .events = POLLIN }, { .fd = k->tells } };
 	sigset_t set;
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
@@ -258,16 +301,19 @@ keep(struct keeper *k)
 		dup2(null, STDIN_FILENO);
 		dup2(null, STDOUT_FILENO);
 	}
+	signal(SIGCHLD, SIG_DFL); /* who has started us may ignore it: then no status would be kept */
 	sigfillset(&set);
 	sigprocmask(SIG_SETMASK, &set, NULL);
 	sigemptyset(&set);
 	sigaddset(&set, SIGCHLD);
 	p[1].fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-	while (p[1].fd >= 0 && (poll(p, 2, -1) >= 0 || errno == EINTR)) {
+	while (p[1].fd >= 0 && (poll(p, 3, -1) >= 0 || errno == EINTR)) {
 		if (p[1].revents)
 			reap(k, p[1].fd);
 		if (p[0].revents && !grant(k))
 			break;
+		tell(k);
+		p[2].events = k->n_ended > 0 ? POLLOUT : 0;
 	}
 	for (size_t i = 0; i < k->n; i++)
 		kill(-k->running[i], SIGTERM);
@@ -323,11 +369,16 @@ wish(const struct asked *a)
 int
 keeper_run(pid_t *pid, int *to, int *from)
 {
-	struct answer a;
+	struct answer a = { .pid = -1 };
 	int fd[2];
 
-	if (wish(&(struct asked){ .wish = RUN }) < 0 || take_answer(ask, &a, fd, 2) < 0)
+	if (wish(&(struct asked){ .wish = RUN }) < 0)
 		return -1;
+	if (take_answer(ask, &a, fd, 2) < 0) {
+		if (a.pid > 0) /* it runs, but can't be spoken with */
+			keeper_signal(a.pid, SIGTERM);
+		return -1;
+	}
 	*pid = a.pid;
 	*to = fd[0];
 	*from = fd[1];

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -67,6 +68,58 @@ check_keeper(const char *how)
 	close(to);
 	close(from);
 	tap_ok(strcmp(all_of(keeper_open_list()), "a list\n") == 0, "the list is opened");
+}
+
+/* More than the socket between the two holds: neither may wait for the other to read. */
+static void
+check_many(void)
+{
+	enum { MANY = 400 };
+	pid_t pid;
+	int to, from, started = 0, told = 0, status;
+
+	while (started < MANY && keeper_run(&pid, &to, &from) == 0) {
+		close(to);
+		close(from);
+		started++;
+	}
+	while (told < started && next_ended(&status) > 0)
+		told++;
+	tap_ok(started == MANY && told == MANY, "%d commands end before anybody asks (%d, %d told)", MANY, started, told);
+}
+
+static int
+n_open(void)
+{
+	int n = 0;
+
+	for (int fd = 0; fd < 64; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+/* One descriptor is left, two are needed. */
+static void
+check_exhausted(void)
+{
+	struct rlimit old, few = { 0 };
+	pid_t pid;
+	int to, from, before, status, n = 0, fd[32];
+
+	if (getrlimit(RLIMIT_NOFILE, &old) < 0)
+		abort();
+	few = (struct rlimit){ 32, old.rlim_max };
+	if (setrlimit(RLIMIT_NOFILE, &few) < 0)
+		abort();
+	while (n < 32 && (fd[n] = dup(STDERR_FILENO)) >= 0)
+		n++;
+	close(fd[--n]);
+	before = n_open();
+	tap_ok(keeper_run(&pid, &to, &from) < 0 && n_open() == before, "without descriptors a command fails, and none is lost");
+	while (n > 0)
+		close(fd[--n]);
+	setrlimit(RLIMIT_NOFILE, &old);
+	tap_ok(next_ended(&status) > 0, "it is ended");
 }
 
 static bool
@@ -160,9 +213,14 @@ main(void)
 	paths[0] = list; /* no socket: it stays */
 	paths[1] = path;
 	make_socket();
+	alarm(120); /* a keeper that is stuck is a failure */
+	signal(SIGCHLD, SIG_IGN); /* as whoever has started us may */
 	if (keeper_start(&orders) < 0)
 		return 1;
+	signal(SIGCHLD, SIG_DFL);
 	check_keeper("a keeper");
+	check_many();
+	check_exhausted();
 	fflush(stdout);
 	if ((pid = fork()) == 0)
 		_exit(confined() == 0 && fflush(stdout) == 0 ? tap_count : 255);
