@@ -1,6 +1,7 @@
 #include "net/confine.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -28,7 +29,7 @@
 
 /* Whatever their arguments. Processors differ in which of a kind they have. */
 static const int allowed[] = {
-	SYS_read, SYS_write, SYS_readv, SYS_writev, SYS_recvfrom, SYS_sendto, SYS_recvmsg, SYS_sendmsg, SYS_lseek, SYS_fcntl, SYS_close,
+	SYS_read, SYS_write, SYS_readv, SYS_writev, SYS_recvfrom, SYS_sendto, SYS_recvmsg, SYS_sendmsg, SYS_lseek, SYS_close,
 	SYS_fstat, SYS_newfstatat, /* glibc asks the one for the other */
 	SYS_accept4, SYS_connect, SYS_shutdown, SYS_getsockopt, SYS_setsockopt, SYS_getsockname, SYS_getpeername,
 	SYS_epoll_ctl, SYS_epoll_pwait, SYS_ppoll, SYS_futex, SYS_sched_yield,
@@ -49,7 +50,10 @@ static const int allowed[] = {
 #endif
 };
 
-enum { MOST = 256 };
+enum {
+	MOST = 256,
+	SOCK_TYPE = 0xf, /* of socket(2); the other bits are flags */
+};
 
 struct program {
 	struct sock_filter at[MOST];
@@ -83,33 +87,45 @@ load_argument(struct program *p, unsigned i)
 	load(p, offsetof(struct seccomp_data, args) + 8 * i); /* little endian */
 }
 
-/* Of these calls, those whose argument has none of the bits. */
-static void
-allow_without(struct program *p, int call, unsigned argument, uint32_t bits)
-{
-	put(p, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)call, 0, 4);
-	load_argument(p, argument);
-	put(p, BPF_JMP | BPF_JSET | BPF_K, bits, 0, 1);
-	end(p, denied);
-	end(p, SECCOMP_RET_ALLOW);
-}
+enum { VALUES = 2 };
 
-/* Of these calls, those whose argument is one of two. */
+/* What the bits of `mask` of an argument must be: one of n values. */
+struct must {
+	unsigned argument;
+	uint32_t mask;
+	unsigned n;
+	uint32_t value[VALUES];
+};
+
+/* Allows a call whose arguments are as they must be. Several rules for one call are alternatives. */
 static void
-allow_either(struct program *p, int call, unsigned argument, uint32_t one, uint32_t two)
+allow_if(struct program *p, int call, const struct must *m, size_t n)
 {
-	put(p, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)call, 0, 5);
-	load_argument(p, argument);
-	put(p, BPF_JMP | BPF_JEQ | BPF_K, one, 2, 0);
-	put(p, BPF_JMP | BPF_JEQ | BPF_K, two, 1, 0);
-	end(p, denied);
+	unsigned begin = p->n, last;
+
+	put(p, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)call, 0, 0);
+	for (size_t i = 0; i < n; i++) {
+		load_argument(p, m[i].argument);
+		put(p, BPF_ALU | BPF_AND | BPF_K, m[i].mask, 0, 0);
+		for (unsigned k = 0; k < m[i].n; k++)
+			put(p, BPF_JMP | BPF_JEQ | BPF_K, m[i].value[k], m[i].n - k, 0); /* behind the jump */
+		put(p, BPF_JMP | BPF_JA, 0, 0, 0);
+	}
 	end(p, SECCOMP_RET_ALLOW);
+	last = p->n;
+	load(p, offsetof(struct seccomp_data, nr)); /* for the rules that follow */
+	p->at[begin].jf = (uint8_t)(last - begin);  /* behind it: small */
+	for (unsigned i = begin; i < last; i++)
+		if (p->at[i].code == (BPF_JMP | BPF_JA))
+			p->at[i].k = last - i - 1;
 }
 
 static void
 write_program(struct program *p)
 {
-	const uint32_t self = (uint32_t)getpid(); /* positive */
+	const uint32_t self = (uint32_t)getpid(), whole = UINT32_MAX; /* a pid is positive */
+	const struct must stream_of_ip[] = { { 0, whole, 2, { AF_INET, AF_INET6 } }, { 1, SOCK_TYPE, 1, { SOCK_STREAM } } };
+	const struct must set_flags[] = { { 1, whole, 1, { F_SETFL } }, { 2, O_ASYNC, 1, { 0 } } };
 
 	load(p, offsetof(struct seccomp_data, arch));
 	put(p, BPF_JMP | BPF_JEQ | BPF_K, ARCH, 1, 0);
@@ -123,10 +139,13 @@ write_program(struct program *p)
 		put(p, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)allowed[i], 0, 1);
 		end(p, SECCOMP_RET_ALLOW);
 	}
-	allow_without(p, SYS_mmap, 2, PROT_EXEC);
-	allow_without(p, SYS_mprotect, 2, PROT_EXEC);
-	allow_either(p, SYS_socket, 0, AF_INET, AF_INET6);
-	allow_either(p, SYS_tgkill, 0, self, self); /* raise(3) and abort(3) */
+	allow_if(p, SYS_mmap, &(struct must){ 2, PROT_EXEC, 1, { 0 } }, 1);
+	allow_if(p, SYS_mprotect, &(struct must){ 2, PROT_EXEC, 1, { 0 } }, 1);
+	allow_if(p, SYS_tgkill, &(struct must){ 0, whole, 1, { self } }, 1); /* raise(3) and abort(3) */
+	allow_if(p, SYS_socket, stream_of_ip, 2);
+	/* F_SETOWN and F_SETSIG would send any signal to any process of the user, O_ASYNC one to those at a terminal */
+	allow_if(p, SYS_fcntl, &(struct must){ 1, whole, 2, { F_GETFL, F_GETFD } }, 1);
+	allow_if(p, SYS_fcntl, set_flags, 2);
 	end(p, denied);
 }
 

@@ -1,6 +1,7 @@
 /* What a process that has confined itself can still do, and what it can't; and the keeper, which does the rest. */
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -141,16 +142,22 @@ check_denied(void)
 	tap_ok(denied(unlink(list)) && denied(rename(list, path)) && denied(chmod(list, 0666)) && denied(mkdir(path, 0777)), "no name is changed");
 	tap_ok(denied(socket(AF_UNIX, SOCK_STREAM, 0)) && denied(socket(AF_NETLINK, SOCK_RAW, 0)) && denied(socketpair(AF_UNIX, SOCK_STREAM, 0, pair)),
 	    "no socket but those of IPv4 and IPv6");
+	tap_ok(denied(socket(AF_INET, SOCK_DGRAM, 0)) && denied(socket(AF_INET6, SOCK_RAW, IPPROTO_TCP)), "and of TCP");
+	tap_ok(denied(fcntl(STDIN_FILENO, F_SETOWN, getppid())) && denied(fcntl(STDIN_FILENO, F_SETSIG, SIGKILL)) &&
+	    denied(fcntl(STDIN_FILENO, F_SETFL, O_ASYNC)), "no descriptor sends signals");
 	tap_ok(mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED && errno == EPERM, "no memory is run");
 }
 
 static void
 check_allowed(void)
 {
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), six = socket(AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	void *memory = malloc(1 << 24);
 
-	tap_ok(fd >= 0 && close(fd) == 0, "a socket of IPv4");
+	tap_ok(fd >= 0 && (six >= 0 || errno == EAFNOSUPPORT), "sockets of IPv4 and IPv6");
+	tap_ok(fcntl(fd, F_SETFL, O_NONBLOCK) == 0 && fcntl(fd, F_GETFL) & O_NONBLOCK && close(fd) == 0, "that need not block");
+	if (six >= 0)
+		close(six);
 	tap_ok(memory != NULL, "memory");
 	free(memory);
 }
