@@ -100,7 +100,8 @@ take_answer(int from, struct answer *a, int *fd, size_t n)
 		return err_set(ERR_SYSTEM, "%.*s", REASON - 1, a->reason);
 	n_came = descriptors(&m, came);
 	if (n_came == n) {
-		memcpy(fd, came, n * sizeof *fd);
+		for (size_t i = 0; i < n; i++)
+			fd[i] = came[i];
 		return 0;
 	}
 	while (n_came > 0) /* those for which there was room */
@@ -144,7 +145,9 @@ spawn(pid_t *pid, char *const *argv, int in, int out)
 	rc = posix_spawnp(pid, argv[0], &files, &attributes, argv, environ);
 	posix_spawn_file_actions_destroy(&files);
 	posix_spawnattr_destroy(&attributes);
-	return rc == 0 ? 0 : err_set(ERR_SYSTEM, "%s: %s", argv[0], strerror(rc));
+	if (rc != 0)
+		return err_set(ERR_SYSTEM, "%s: %s", argv[0], strerror(rc));
+	return 0;
 }
 
 /* *fd: the ends that are not the command's. */
