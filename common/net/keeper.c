@@ -147,6 +147,7 @@ spawn(pid_t *pid, char *const *argv, int in, int out)
 	posix_spawnattr_destroy(&attributes);
 	if (rc != 0)
 		return err_set(ERR_SYSTEM, "%s: %s", argv[0], strerror(rc));
+	setpgid(*pid, *pid); /* the child does so too, but an emulator's vfork does not wait for it, and a signal would find no group */
 	return 0;
 }
 
