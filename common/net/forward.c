@@ -73,6 +73,17 @@ forward_end(struct guest *g, bool well)
 	free(w);
 }
 
+/* Where it can't be told, it hears of a reset. */
+void
+forward_fail(struct guest *g, const struct frame *why)
+{
+	struct wire *before = g->forward ? &g->forward->before : NULL;
+
+	if (before && before->stream && wire_put_header(before, &(struct stream_header){ .kind = STREAM_TOKENS }) == 0 && wire_put(before, why) == 0)
+		wire_push(before);
+	forward_end(g, false);
+}
+
 /* ---- the peer before ---- */
 
 bool

@@ -92,7 +92,7 @@ guest_fail(struct guest *g)
 		f.text_len = STREAM_MAX_TEXT;
 	if (g->share)
 		share_leave(g);
-	forward_end(g, false);
+	forward_fail(g, &f);
 	g->state = GUEST_ENDS;
 	/* where no header went before, the reason goes behind one that says nothing */
 	if (!g->told_header)

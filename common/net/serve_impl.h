@@ -140,6 +140,7 @@ int forward_begin(struct guest *g);          /* its first message names a chain.
 int forward_join(struct guest *g);           /* it is the peer before another guest, which gets its stream: then it is gone. 0 or -1 */
 int forward_dial(struct guest *g);           /* the next peer, where there is one. 0 or -1 */
 void forward_end(struct guest *g, bool well); /* gives up both streams; well: what was written still goes out */
+void forward_fail(struct guest *g, const struct frame *why); /* likewise, and tells the peer before, whose client may hear it first */
 bool forward_expects(const struct guest *g, const struct peerid *p); /* as the peer before, which has not come yet */
 bool forward_is_ready(const struct guest *g); /* rows may go out */
 struct wire *forward_in(struct guest *g);    /* where its rows come from; NULL: not there yet */
