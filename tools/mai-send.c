@@ -127,21 +127,20 @@ end(void)
 
 /* ---- serving ---- */
 
-/* The paths of Unix sockets among the addresses. */
-static const char *sockets[NODE_MAX_ADDRESSES];
+static struct multiaddr addresses[NODE_MAX_ADDRESSES]; /* of -l */
+static const char *sockets[NODE_MAX_ADDRESSES];        /* the paths of Unix sockets among them */
 
 /* Whoever starts COMMAND, before there is a key that it could know. */
 static int
 begin_keeper(char **argv)
 {
-	static struct multiaddr a[NODE_MAX_ADDRESSES];
 	size_t n = 0;
 
 	for (size_t i = 0; i < o.listen.n; i++) {
-		if (multiaddr_parse(&a[i], o.listen.item[i]) < 0)
+		if (multiaddr_parse(&addresses[i], o.listen.item[i]) < 0)
 			return -1;
-		if (a[i].host == MULTIADDR_UNIX)
-			sockets[n++] = a[i].name;
+		if (addresses[i].host == MULTIADDR_UNIX)
+			sockets[n++] = addresses[i].name;
 	}
 	return keeper_start(&(struct keeper_orders){ .argv = argv, .list = o.allow, .socket = sockets, .n_sockets = n });
 }
@@ -306,10 +305,8 @@ hung_up(void *arg, struct conn *c)
 static int
 begin_listening(void)
 {
-	struct multiaddr a;
-
 	for (size_t i = 0; i < o.listen.n; i++)
-		if (multiaddr_parse(&a, o.listen.item[i]) < 0 || !(listeners[i] = listen_new(&node, &a, &(struct conn_owner){ 0 })))
+		if (!(listeners[i] = listen_new(&node, &addresses[i], &(struct conn_owner){ 0 })))
 			return -1;
 	if (o.stdio && (fd_nonblocking(STDIN_FILENO) < 0 || fd_nonblocking(STDOUT_FILENO) < 0 ||
 	    !conn_new(&node, STDIN_FILENO, STDOUT_FILENO, false, NULL, "stdin", &(struct conn_owner){ .closed = hung_up })))

@@ -17,7 +17,10 @@ struct allow {
 	size_t n, cap;
 };
 
-/* Reads a file that is open, and closes it; `path` is for reasons. What was there before stays when it can't be used. 0, or -1 with a reason that names the line. */
+/*
+ * Reads a file that is open, and closes it; `path` is for reasons. What was there before stays when it can't be used. 0, or -1
+ * with a reason that names the line.
+ */
 int allow_read(struct allow *a, int fd, const char *path);
 bool allow_has(const struct allow *a, const struct peerid *p);
 void allow_free(struct allow *a);

@@ -49,6 +49,10 @@ forward_begin(struct guest *g)
 	client = peerid_of_key(w->chain.client);
 	if (!peerid_equal(&client, conn_peer(g->conn)))
 		return err_set(ERR_DATA, "a chain of another client");
+	if (w->place > 0)
+		g->in = NULL;
+	if (!is_last(w))
+		g->out = &w->after;
 	return is_last(w) && !(w->merge = journal_new(0)) ? -1 : 0;
 }
 
@@ -60,6 +64,7 @@ forward_end(struct guest *g, bool well)
 	if (!w)
 		return;
 	g->forward = NULL;
+	g->in = g->out = &g->wire;
 	wire_end(&w->before);
 	wire_end(&w->after);
 	if (w->next) {
@@ -79,7 +84,7 @@ forward_fail(struct guest *g, const struct frame *why)
 {
 	struct wire *before = g->forward ? &g->forward->before : NULL;
 
-	if (before && before->stream && wire_put_header(before, &(struct stream_header){ .kind = STREAM_TOKENS }) == 0 && wire_put(before, why) == 0)
+	if (before && before->stream && wire_put_fault(before, false, why) == 0)
 		wire_push(before);
 	forward_end(g, false);
 }
@@ -91,7 +96,7 @@ forward_expects(const struct guest *g, const struct peerid *p)
 {
 	const struct forward *w = g->forward;
 
-	return w && w->place > 0 && !w->before.stream && peerid_equal(&w->chain.peer[w->place - 1].peer, p);
+	return w && !g->in && peerid_equal(&w->chain.peer[w->place - 1].peer, p);
 }
 
 /* What it says at the end of its stream is read before its end counts. */
@@ -126,6 +131,7 @@ forward_join(struct guest *g)
 	to->forward->before = g->wire;
 	to->forward->before.stream->event = before_event;
 	to->forward->before.stream->arg = to;
+	to->in = &to->forward->before;
 	g->wire = (struct wire){ 0 };
 	guest_leave(g);
 	guest_turn(to);
@@ -226,38 +232,19 @@ forward_dial(struct guest *g)
 	return w->next ? 0 : err_wrap("the next peer");
 }
 
-/* The next gets the header first. */
-bool
-forward_is_ready(const struct guest *g)
+int
+forward_ready(struct guest *g)
 {
 	struct forward *w = g->forward;
-	struct stream_header h = g->share->header;
 
-	if (is_last(w) || w->told)
-		return true;
+	if (is_last(w))
+		return 1;
 	if (!w->after.stream)
-		return false;
-	if (h.kind == STREAM_HIDDEN)
-		h.dtype = g->back;
-	w->told = wire_put_header(&w->after, &h) == 0 && wire_push(&w->after) == 0;
-	return w->told;
+		return 0;
+	return guest_put_header(g, &w->after) < 0 ? -1 : 1;
 }
 
 /* ---- rows ---- */
-
-struct wire *
-forward_in(struct guest *g)
-{
-	struct forward *w = g->forward;
-
-	return w->place == 0 ? &g->wire : w->before.stream ? &w->before : NULL;
-}
-
-struct wire *
-forward_out(struct guest *g)
-{
-	return is_last(g->forward) ? &g->wire : &g->forward->after;
-}
 
 /* Its own stream to the last place: tokens, that are put back into what the peer before sends. */
 static int
@@ -280,7 +267,7 @@ own_header(struct guest *g)
 int
 forward_header(struct guest *g)
 {
-	struct wire *in = forward_in(g);
+	struct wire *in = g->in;
 	int rc;
 
 	if (own_header(g) < 0)
@@ -298,7 +285,7 @@ int
 forward_pull(struct guest *g)
 {
 	struct forward *w = g->forward;
-	struct wire *in = forward_in(g);
+	struct wire *in = g->in;
 
 	if (own_header(g) < 0)
 		return -1;
@@ -315,7 +302,7 @@ forward_unread(struct guest *g)
 {
 	size_t n, own;
 
-	ystream_data(forward_in(g)->stream, &n);
+	ystream_data(g->in->stream, &n);
 	ystream_data(g->wire.stream, &own);
 	return n + (g->forward->merge && !g->forward->said_all ? own : 0);
 }
@@ -344,12 +331,12 @@ forward_take(struct guest *g, struct frame *f)
 	int rc;
 
 	if (!w->merge)
-		return stream_take(forward_in(g)->in, f);
+		return stream_take(g->in->in, f);
 	if (take_own(g) < 0)
 		return -1;
 	if (journal_queued(w->merge) == 0)
 		return 0;
-	if ((rc = stream_take(w->before.in, &came)) <= 0)
+	if ((rc = stream_take(g->in->in, &came)) <= 0)
 		return rc;
 	if (came.type == FRAME_ERROR) {
 		*f = came;

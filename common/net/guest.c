@@ -46,33 +46,22 @@ guest_leave(struct guest *g)
 	service_left(s);
 }
 
-/* Where its rows go. */
-static struct wire *
-out_of(struct guest *g)
-{
-	return g->forward ? forward_out(g) : &g->wire;
-}
-
 static int
 push_all(struct guest *g)
 {
-	struct wire *out = out_of(g);
-
-	return wire_push(&g->wire) < 0 || (out != &g->wire && out->stream && wire_push(out) < 0) ? -1 : 0;
+	return wire_push(&g->wire) < 0 || (g->out != &g->wire && g->out->stream && wire_push(g->out) < 0) ? -1 : 0;
 }
 
 /* What is left to send is sent, in GUEST_ENDS, before it goes. */
 static void
 linger_out(struct guest *g)
 {
-	struct wire *out = out_of(g);
-
 	if (push_all(g) < 0 || g->wire.stream->reset) {
 		guest_leave(g);
-	} else if (wire_backlog(&g->wire) == 0 && wire_backlog(out) == 0) {
+	} else if (wire_backlog(&g->wire) == 0 && wire_backlog(g->out) == 0) {
 		ystream_finish(g->wire.stream);
-		if (out->stream)
-			ystream_finish(out->stream);
+		if (g->out->stream)
+			ystream_finish(g->out->stream);
 		guest_leave(g);
 	}
 }
@@ -94,10 +83,7 @@ guest_fail(struct guest *g)
 		share_leave(g);
 	forward_fail(g, &f);
 	g->state = GUEST_ENDS;
-	/* where no header went before, the reason goes behind one that says nothing */
-	if (!g->told_header)
-		wire_put_header(&g->wire, &(struct stream_header){ .kind = STREAM_TOKENS });
-	if (wire_put(&g->wire, &f) < 0)
+	if (wire_put_fault(&g->wire, g->told_header, &f) < 0)
 		guest_leave(g);
 	else
 		linger_out(g);
@@ -112,7 +98,7 @@ guest_end(struct guest *g)
 		return;
 	share_leave(g);
 	g->state = GUEST_ENDS;
-	if (wire_put(&g->wire, &end) < 0 || (out_of(g) != &g->wire && wire_put(out_of(g), &end) < 0))
+	if (wire_put(&g->wire, &end) < 0 || (g->out != &g->wire && wire_put(g->out, &end) < 0))
 		guest_leave(g);
 	else
 		linger_out(g);
@@ -124,14 +110,13 @@ void
 guest_put(struct guest *g, const struct frame *f)
 {
 	const struct stream_header *h = &g->share->header;
-	const struct frame *own = rows_convert(&g->space, f, h->width, STREAM_F32, h->kind == STREAM_HIDDEN ? g->back : STREAM_F32);
+	const struct frame *own = rows_convert(&g->space, f, h->width, STREAM_F32, h->kind == STREAM_HIDDEN ? g->wire.hello.back : STREAM_F32);
 	struct row row[STREAM_MAX_ROWS];
 	struct frame space;
-	struct wire *out = out_of(g);
 
-	if (own && out != &g->wire) /* the next is a stage that neither embeds nor, by what it gets from here, samples */
+	if (own && g->out != &g->wire) /* the next is a stage that neither embeds nor, by what it gets from here, samples */
 		own = journal_strip(&space, row, own, (struct strip){ .tokens = true, .sampling = true });
-	if (!own || wire_put(out, own) < 0 || wire_push(out) < 0)
+	if (!own || wire_put(g->out, own) < 0 || wire_push(g->out) < 0)
 		guest_fail(g);
 }
 
@@ -342,18 +327,23 @@ propose(struct guest *g)
 	return share_propose(g->share, &h);
 }
 
-static int
-tell_header(struct guest *g)
+int
+guest_put_header(struct guest *g, struct wire *to)
 {
 	struct stream_header h = g->share->header;
 
+	if (h.kind == STREAM_HIDDEN)
+		h.dtype = g->wire.hello.back;
+	return wire_put_header(to, &h) < 0 ? -1 : wire_push(to);
+}
+
+static int
+tell_header(struct guest *g)
+{
 	if (g->told_header || !g->share->has_header)
 		return 0;
 	g->told_header = true;
-	g->back = g->wire.hello.back;
-	if (h.kind == STREAM_HIDDEN)
-		h.dtype = g->back;
-	return wire_put_header(&g->wire, &h) < 0 ? -1 : wire_push(&g->wire);
+	return guest_put_header(g, &g->wire);
 }
 
 /* Its first message has come: it gets a command, or, as the peer before another guest, is that one's. 1: it is gone; 0; -1. */
@@ -426,8 +416,11 @@ go_on(struct guest *g)
 			return -1;
 		if (g->share->accepted && fits(g) < 0)
 			return -1;
-		if (g->share->accepted && (!g->forward || forward_is_ready(g)))
-			g->state = GUEST_RUNS;
+		if (!g->share->accepted)
+			return 0;
+		if (g->forward && (rc = forward_ready(g)) <= 0)
+			return rc;
+		g->state = GUEST_RUNS;
 	}
 	return 0;
 }
@@ -514,6 +507,7 @@ guest_new(struct service *s, struct conn *c, struct ystream *stream)
 	}
 	g->service = s;
 	g->conn = c;
+	g->in = g->out = &g->wire;
 	g->heard = g->allowed = now_of(g);
 	g->allowance = 4 * (double)s->o->rows_a_second;
 	g->timer = (struct loop_timer){ .call = timed, .arg = g };

@@ -11,12 +11,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "net/chain.h"
 #include "net/node.h"
 #include "stream/stream.h"
 
 enum {
 	HOP_MAX_PEERS = 16,  /* a peer and its replicas */
-	HOP_MAX_PLACES = 32, /* that rows go through */
+	HOP_MAX_PLACES = CHAIN_PEERS, /* that rows go through */
 };
 
 struct hop_peers {

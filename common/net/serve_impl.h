@@ -73,7 +73,6 @@ struct forward {
 	size_t place;
 	struct wire before, after;    /* each without a stream: not there yet, or where the guest itself is what it would be */
 	struct conn *next;            /* of `after` */
-	bool told;                    /* the next has the header */
 	struct journal *merge;        /* at the last place: what the guest has sent, to be put back into what comes from the peer before */
 	bool merges, said_all;        /* its header has come; its end */
 };
@@ -86,10 +85,10 @@ struct guest {
 	struct conn *conn;
 	struct guest *next, **link;   /* of its share */
 	struct wire wire;
+	struct wire *in, *out;        /* where its rows come from and go to: `wire`, or as its place in a chain is; in is NULL: not there yet */
 	enum guest_state state;
 	bool told_header, failed;
 	struct stream_header header;  /* of what it sends */
-	enum stream_dtype back;       /* in which hidden states go back */
 	struct seqmap seqs;           /* by its own numbers: struct shared_seq */
 	size_t n_open;                /* of them, those that it has not closed */
 	bool has_rows;                /* `frame` waits for the next batch; it lies in the reader */
@@ -129,6 +128,7 @@ void share_step(struct share *h);            /* moves what can be moved */
 void guest_new(struct service *s, struct conn *c, struct ystream *stream);
 void guest_turn(struct guest *g);            /* something has come for it, or can be sent; it may be gone */
 void guest_leave(struct guest *g);           /* at once */
+int guest_put_header(struct guest *g, struct wire *to); /* of what its share gives, as it goes over links. 0 or -1 */
 void guest_told(struct guest *g);            /* the share's header or acceptance has changed: goes on */
 void guest_fail(struct guest *g);            /* with the reason that is set: an error frame, and it is gone */
 void guest_put(struct guest *g, const struct frame *f); /* where that fails, it is gone */
@@ -142,9 +142,7 @@ int forward_dial(struct guest *g);           /* the next peer, where there is on
 void forward_end(struct guest *g, bool well); /* gives up both streams; well: what was written still goes out */
 void forward_fail(struct guest *g, const struct frame *why); /* likewise, and tells the peer before, whose client may hear it first */
 bool forward_expects(const struct guest *g, const struct peerid *p); /* as the peer before, which has not come yet */
-bool forward_is_ready(const struct guest *g); /* rows may go out */
-struct wire *forward_in(struct guest *g);    /* where its rows come from; NULL: not there yet */
-struct wire *forward_out(struct guest *g);   /* where they go */
+int forward_ready(struct guest *g);          /* rows may go out, the next has the header: 1; 0: not yet; -1 */
 int forward_header(struct guest *g);         /* of what it sends: 1: g->header is there; 0: not yet; -1 */
 int forward_pull(struct guest *g);           /* gives what came to the readers. 0 or -1 */
 int forward_take(struct guest *g, struct frame *f); /* the next frame: 1, 0, -1 */

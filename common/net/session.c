@@ -88,7 +88,7 @@ drop_link(struct link *l)
 
 	wire_end(&l->wire);
 	l->conn = NULL;
-	l->opened = l->begun = l->over = false;
+	l->begun = l->over = false;
 	if (c) {
 		conn_disown(c);
 		conn_close(c);
@@ -409,9 +409,8 @@ opened(void *arg, struct ystream *stream)
 	stream->event = event;
 	stream->arg = l;
 	l->wire.compress = s->hop->o.compress;
-	l->opened = true;
 	for (size_t i = 0; i < s->hop->n_places; i++)
-		if (!s->link[i].opened)
+		if (!s->link[i].wire.stream)
 			return;
 	if (greet(s) < 0)
 		lose(s, NULL, false);

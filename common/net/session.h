@@ -8,7 +8,6 @@
 #define MAI_NET_SESSION_H
 
 #include "net/audit.h"
-#include "net/chain.h"
 #include "net/conn.h"
 #include "net/journal.h"
 #include "net/rows.h"
@@ -33,7 +32,7 @@ struct link {
 	size_t choice;               /* which of the peers of the place */
 	struct conn *conn;
 	struct wire wire;
-	bool opened, begun;          /* the stream is there; the peer's header has come */
+	bool begun;                  /* the peer's header has come */
 	bool over;                   /* the peer's part is done, in the middle of a chain */
 	struct stream_header header; /* of what the peer gives */
 };

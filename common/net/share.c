@@ -94,9 +94,9 @@ share_free(struct share *h)
 /* ---- batches to the command ---- */
 
 static bool
-is_ready(struct guest *g)
+is_ready(const struct guest *g)
 {
-	return g->has_rows && !g->waits && wire_backlog(g->forward ? forward_out(g) : &g->wire) < BACKLOG;
+	return g->has_rows && !g->waits && wire_backlog(g->out) < BACKLOG;
 }
 
 /* Puts a guest's frame at the end of the batch that is being made. */
@@ -203,7 +203,7 @@ wants_batch(struct share *h)
 
 	if (!h->accepted || h->n_batches >= depth || worker_backlog(h->worker) >= BACKLOG)
 		return false;
-	for (struct guest *g = h->first; g && !any; g = g->next)
+	for (const struct guest *g = h->first; g && !any; g = g->next)
 		any = is_ready(g);
 	return any && !lingers(h);
 }

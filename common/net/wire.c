@@ -40,6 +40,14 @@ wire_put(struct wire *w, const struct frame *f)
 }
 
 int
+wire_put_fault(struct wire *w, bool begun, const struct frame *why)
+{
+	if (!begun && wire_put_header(w, &(struct stream_header){ .kind = STREAM_TOKENS }) < 0)
+		return -1;
+	return wire_put(w, why);
+}
+
+int
 wire_push(struct wire *w)
 {
 	while (w->sent < w->out.len && !w->stream->reset) {

@@ -30,6 +30,9 @@ int wire_put_hello(struct wire *w, const struct hello *h);
 int wire_put_header(struct wire *w, const struct stream_header *h);
 int wire_put(struct wire *w, const struct frame *f);
 
+/* An error frame; where no header went before it (`begun`), behind one that says nothing. 0 or -1. */
+int wire_put_fault(struct wire *w, bool begun, const struct frame *why);
+
 /* Sends what can be sent. 0 or -1. */
 int wire_push(struct wire *w);
 size_t wire_backlog(const struct wire *w); /* bytes that are still to be sent */

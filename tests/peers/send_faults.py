@@ -2,9 +2,9 @@
 """send_faults.py FAULTS SEED NEW MODEL FOLDER [--direct]: three hosts, two of them with replicas, and what may happen to them.
 
 Three network namespaces are joined by a bridge. The first has the client and the first shard of MODEL; the others each have a node
-for the second and one for the third shard; --direct: the one passes on to the other, else all goes through the client. While NEW tokens of eight prompts are generated, FAULTS things happen: a node or its
-command is killed with -9 (and started again), or frozen with STOP for a while; a cable is pulled for a while. The
-answer must be that of a local pipeline. Prints the longest time in which no token came. Wants root and ip(8).
+for the second and one for the third shard; --direct: the one passes on to the other, else all goes through the client. While NEW
+tokens of eight prompts are generated, FAULTS things happen: a node or its command is killed with -9 (and started again), or
+frozen with STOP for a while; a cable is pulled for a while. The answer must be that of a local pipeline. Prints the longest time in which no token came. Wants root and ip(8).
 """
 import os
 import random

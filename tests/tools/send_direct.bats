@@ -1,61 +1,27 @@
 # Chains of nodes that pass rows on to each other: the answer is the local one to the bit; who sees what, and who may take part.
 
 load setup
+load nodes
+penalty=1.2 # so that the last needs all tokens
 
 setup_file() {
 	load setup
+	load nodes
 	[ -e "$M" ] || return 0
 	cd "$BATS_FILE_TMPDIR" || return
 	for name in a b c me; do mai-sign keygen -q -W -o $name >/dev/null; done
 	mai-sign id --json me.pub | jq -r .peer >friends
-	mai-shard split -q -n 3 -o parts "$M"
-	# one that takes its time, so that something can happen to it
-	mai-train init -q -V "$M" --dim 384 --layers 9 --heads 6 -c 512 --seed 3 -o slow.gguf
-	mai-shard split -q -n 3 -o slow slow.gguf
-	for i in $(seq 8); do printf 'Once upon a time there were %s dogs\n' "$i"; done >prompts
-	mai-tokenize -m "$M" -l <prompts >prompts.mai
-}
-
-setup() {
-	need_shared models/stories260K.gguf
-	cd "$BATS_FILE_TMPDIR" || return
-	servers=()
-}
-
-teardown() {
-	local p
-	for p in "${servers[@]:-}"; do
-		[ -z "$p" ] || kill -9 "$p" 2>/dev/null || :
-	done
+	make_models --dim 384 --layers 9 --heads 6 -c 512
 }
 
 # node NAME KEY ARGUMENT...: starts a node; its address is then in the variable of its name
 node() {
-	local end=$((SECONDS + 10)) log="$BATS_TEST_TMPDIR/$1.log"
+	local log="$BATS_TEST_TMPDIR/$1.log"
 	: >"$log"
-	mai-send -v -k "$2.key" -a friends -l "/ip4/127.0.0.1/tcp/${port:-0}" "${@:3}" >/dev/null 2>>"$log" 3>&- &
+	mai-send -v -k "$2.key" -a friends -l "/ip4/127.0.0.1/tcp/0" "${@:3}" >/dev/null 2>>"$log" 3>&- &
 	servers+=($!)
-	until grep -q 'listening at' "$log"; do
-		[ "$SECONDS" -lt "$end" ] || fail "$1 does not listen: $(cat "$log")"
-		sleep 0.05
-	done
+	within 10 grep -q 'listening at' "$log" || fail "$(cat "$log")"
 	printf -v "$1" %s "$(sed -n 's/.*listening at //p' "$log")"
-}
-
-# generate VIA [TOKENS]: ids of the answers, one a line
-generate() {
-	timeout 120 mai-run -q -n "${2:-60}" --temp 1 --seed 7 --repeat-penalty 1.2 --stop unlikely --via "$1" <prompts.mai >"$BATS_TEST_TMPDIR/out" &&
-		mai-cat --ids "$BATS_TEST_TMPDIR/out"
-}
-
-# local_answer FOLDER [TOKENS]
-local_answer() {
-	generate "mai-run $1/0.gguf | mai-run $1/1.gguf | mai-run $1/2.gguf" "${2:-60}" >"$BATS_TEST_TMPDIR/want"
-	[ -s "$BATS_TEST_TMPDIR/want" ]
-}
-
-same() {
-	cmp "$BATS_TEST_TMPDIR/want" "$BATS_TEST_TMPDIR/got"
 }
 
 @test "through three nodes, which know only the client: the bits of the local pipeline" {

@@ -1,42 +1,15 @@
 # Stages at nodes: the answer is the local one to the bit, whoever goes away; what a node sees and refuses.
 
 load setup
+load nodes
 
 setup_file() {
 	load setup
+	load nodes
 	[ -e "$M" ] || return 0
 	cd "$BATS_FILE_TMPDIR" || return
 	for name in node me; do mai-sign keygen -q -W --json -o $name >$name.json; done
-	mai-shard split -q -n 3 -o parts "$M"
-	# one that takes its time, so that something can happen to it
-	mai-train init -q -V "$M" --dim 256 --layers 6 --heads 4 -c 256 --seed 3 -o slow.gguf
-	mai-shard split -q -n 3 -o slow slow.gguf
-	for i in $(seq 8); do printf 'Once upon a time there were %s dogs\n' "$i"; done >prompts
-	mai-tokenize -m "$M" -l <prompts >prompts.mai
-}
-
-setup() {
-	need_shared models/stories260K.gguf
-	cd "$BATS_FILE_TMPDIR" || return
-	servers=()
-}
-
-teardown() {
-	local p
-	for p in "${servers[@]:-}"; do
-		[ -z "$p" ] || kill -9 "$p" 2>/dev/null || :
-	done
-	pkill -9 -f "$BATS_FILE_TMPDIR/" 2>/dev/null || :
-}
-
-# within SECONDS COMMAND...: tries until it succeeds
-within() {
-	local end=$((SECONDS + $1))
-	shift
-	until "$@"; do
-		[ "$SECONDS" -lt "$end" ] || fail "not within the time: $*"
-		sleep 0.05
-	done
+	make_models --dim 256 --layers 6 --heads 4 -c 256
 }
 
 # node NAME ARGUMENT...: starts a node at a socket of that name
@@ -49,20 +22,6 @@ node() {
 
 at() {
 	echo "/unix$BATS_TEST_TMPDIR/$1"
-}
-
-# generate MODEL VIA: ids of the answers, one a line
-generate() {
-	timeout 120 mai-run -q -n 60 --temp 1 --seed 7 --stop unlikely --via "$1" <prompts.mai >"$BATS_TEST_TMPDIR/out" && mai-cat --ids "$BATS_TEST_TMPDIR/out"
-}
-
-local_answer() {
-	generate "mai-run $1/0.gguf | mai-run $1/1.gguf | mai-run $1/2.gguf" >"$BATS_TEST_TMPDIR/want"
-	[ -s "$BATS_TEST_TMPDIR/want" ]
-}
-
-same() {
-	cmp "$BATS_TEST_TMPDIR/want" "$BATS_TEST_TMPDIR/got"
 }
 
 @test "through one node and through two, alone and shared: the bits of the local pipeline" {

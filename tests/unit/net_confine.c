@@ -237,8 +237,9 @@ main(void)
 	tap_ok(tap_count > 6, "all of that holds");
 	keeper_remove(list);
 	tap_ok(access(list, F_OK) == 0, "what is no socket is not removed");
-	keeper_end();
 	unlink(list);
+	tap_ok(keeper_open_list() == -1 && err_status() == ERR_SYSTEM && strstr(err_reason(), list), "no list: %s", err_reason());
+	keeper_end();
 	rmdir(folder);
 	return tap_done();
 }

@@ -1,0 +1,51 @@
+# What tests of nodes need: a model in parts, a slower one, prompts; processes that end with the test. After `load setup`.
+
+# make_models OPTION...: in the present folder; OPTIONs are of mai-train init, for the slower one
+make_models() {
+	mai-shard split -q -n 3 -o parts "$M"
+	# one that takes its time, so that something can happen to it
+	mai-train init -q -V "$M" --seed 3 "$@" -o slow.gguf
+	mai-shard split -q -n 3 -o slow slow.gguf
+	for i in $(seq 8); do printf 'Once upon a time there were %s dogs\n' "$i"; done >prompts
+	mai-tokenize -m "$M" -l <prompts >prompts.mai
+}
+
+setup() {
+	need_shared models/stories260K.gguf
+	cd "$BATS_FILE_TMPDIR" || return
+	servers=()
+}
+
+teardown() {
+	local p
+	for p in "${servers[@]:-}"; do
+		[ -z "$p" ] || kill -9 "$p" 2>/dev/null || :
+	done
+	pkill -9 -f "$BATS_FILE_TMPDIR/" 2>/dev/null || :
+}
+
+# within SECONDS COMMAND...: tries until it succeeds
+within() {
+	local end=$((SECONDS + $1))
+	shift
+	until "$@"; do
+		[ "$SECONDS" -lt "$end" ] || fail "not within the time: $*"
+		sleep 0.05
+	done
+}
+
+# generate VIA [TOKENS]: ids of the answers, one a line; $penalty is that for repeats
+generate() {
+	timeout 120 mai-run -q -n "${2:-60}" --temp 1 --seed 7 --repeat-penalty "${penalty:-1}" --stop unlikely --via "$1" <prompts.mai >"$BATS_TEST_TMPDIR/out" &&
+		mai-cat --ids "$BATS_TEST_TMPDIR/out"
+}
+
+# local_answer FOLDER [TOKENS]: what `same` compares with
+local_answer() {
+	generate "mai-run $1/0.gguf | mai-run $1/1.gguf | mai-run $1/2.gguf" "${2:-60}" >"$BATS_TEST_TMPDIR/want"
+	[ -s "$BATS_TEST_TMPDIR/want" ]
+}
+
+same() {
+	cmp "$BATS_TEST_TMPDIR/want" "$BATS_TEST_TMPDIR/got"
+}
