@@ -112,7 +112,10 @@ read_key(void)
 static int
 begin(void)
 {
-	return read_key() < 0 || !(loop = loop_new()) ? -1 : node_init(&node, loop, &key);
+	if (read_key() < 0 || !(loop = loop_new()) || node_init(&node, loop, &key) < 0)
+		return -1;
+	node.bursts = !o.raw;
+	return 0;
 }
 
 static void

@@ -100,20 +100,40 @@ address_to_multiaddr(struct multiaddr *a, const struct sockaddr_storage *from, s
 	return 0;
 }
 
+/*
+ * What is written goes out at once. BBR sends packets at the pace of what it saw come through, pauses included: where frames
+ * of 20 KB are apart, each takes nearly a round trip longer. So `bursts` go by another congestion control where BBR is the system's
+ * choice, which must be before the socket connects or listens: the pace of a socket that began with BBR stays.
+ */
+static void
+send_at_once(int fd, bool bursts)
+{
+	static const char *const other[] = { "cubic", "reno" }; /* reno is there for all users */
+	char name[16] = "";
+	socklen_t n = sizeof name - 1;
+	int one = 1, rc = -1;
+
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+	if (!bursts || getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, &n) != 0 || strncmp(name, "bbr", 3) != 0)
+		return;
+	for (size_t i = 0; i < sizeof other / sizeof *other && rc < 0; i++)
+		rc = setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, other[i], (socklen_t)strlen(other[i]));
+}
+
 /* Removes a socket that nobody listens at. */
 static void
 remove_dead(const struct address *a, const char *path)
 {
 	int fd;
 
-	if (address_connect(a, &fd) == 0)
+	if (address_connect(a, false, &fd) == 0)
 		close(fd);
 	else if (errno == ECONNREFUSED)
 		unlink(path);
 }
 
 int
-address_listen(const struct multiaddr *a)
+address_listen(const struct multiaddr *a, bool bursts)
 {
 	struct address to[ADDRESS_MAX];
 	int one = 1, fd;
@@ -128,6 +148,8 @@ address_listen(const struct multiaddr *a)
 		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
 	if (to->to.ss_family == AF_INET6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
+	if (to->to.ss_family != AF_UNIX)
+		send_at_once(fd, bursts);
 	if (bind(fd, (const struct sockaddr *)&to->to, to->n) == 0 && listen(fd, BACKLOG) == 0)
 		return fd;
 	err_sys("cannot listen");
@@ -136,14 +158,12 @@ address_listen(const struct multiaddr *a)
 }
 
 int
-address_connect(const struct address *a, int *fd)
+address_connect(const struct address *a, bool bursts, int *fd)
 {
-	int one = 1;
-
 	if ((*fd = socket(a->to.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) < 0)
 		return err_sys("no socket");
 	if (a->to.ss_family != AF_UNIX)
-		setsockopt(*fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+		send_at_once(*fd, bursts);
 	if (connect(*fd, (const struct sockaddr *)&a->to, a->n) == 0 || errno == EINPROGRESS)
 		return 0;
 	err_sys("cannot connect");

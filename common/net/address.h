@@ -2,6 +2,7 @@
 #ifndef MAI_NET_ADDRESS_H
 #define MAI_NET_ADDRESS_H
 
+#include <stdbool.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -21,11 +22,12 @@ int address_find(struct address to[ADDRESS_MAX], const struct multiaddr *a);
 int address_to_multiaddr(struct multiaddr *a, const struct sockaddr_storage *from, socklen_t n);
 
 /*
- * A socket that listens at it, not blocking; a Unix socket that nobody listens at any more is replaced. -1 with a reason.
+ * A socket that listens at it, not blocking; a Unix socket that nobody listens at any more is replaced. `bursts` over its connections
+ * are not spread over time. -1 with a reason.
  */
-int address_listen(const struct multiaddr *a);
+int address_listen(const struct multiaddr *a, bool bursts);
 
 /* A socket that is being connected, not blocking: 0 when it is or may yet be, else -1 with a reason. */
-int address_connect(const struct address *a, int *fd);
+int address_connect(const struct address *a, bool bursts, int *fd);
 
 #endif

@@ -536,7 +536,7 @@ connect_next(struct conn *c)
 	int fd = -1, rc = -1;
 
 	while (rc < 0 && c->n_other > 0)
-		rc = address_connect(&c->other[--c->n_other], &fd);
+		rc = address_connect(&c->other[--c->n_other], c->node->bursts, &fd);
 	c->in.fd = c->out.fd = fd;
 	return rc < 0 ? err_wrap("%s", c->where) : 0;
 }
@@ -634,7 +634,7 @@ conn_dial(struct node *n, const struct multiaddr *a, const struct conn_owner *ow
 	struct conn *c;
 	int count = address_find(found, a), fd = -1, rc = -1, at = 0;
 
-	while (at < count && (rc = address_connect(&found[at++], &fd)) < 0)
+	while (at < count && (rc = address_connect(&found[at++], n->bursts, &fd)) < 0)
 		;
 	if (rc < 0) {
 		err_wrap("%s", where);

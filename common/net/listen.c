@@ -1,8 +1,6 @@
 #include "net/listen.h"
 
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -30,12 +28,9 @@ take(struct listener *l, int fd, const struct sockaddr_storage *from, socklen_t 
 	struct multiaddr a;
 	char where[MULTIADDR_TEXT] = "a peer";
 	struct conn_start start = { .incoming = true, .where = where };
-	int one = 1;
 
 	if (l->node->n_strangers >= l->node->max_strangers)
 		conn_drop_stranger(l->node);
-	if (from->ss_family != AF_UNIX)
-		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
 	if (address_to_multiaddr(&a, from, n) == 0)
 		multiaddr_text(&a, where);
 	conn_make(l->node, fd, fd, &start, &l->owner); /* without memory it is closed, which is all that can be done */
@@ -98,7 +93,7 @@ listen_new(struct node *n, const struct multiaddr *a, const struct conn_owner *o
 	if (!l)
 		return NULL;
 	*l = (struct listener){ .node = n, .owner = *owner, .fd = { .fd = -1, .ready = ready, .arg = l }, .again = { .call = again, .arg = l } };
-	if ((l->fd.fd = address_listen(a)) < 0 || (a->host == MULTIADDR_UNIX && !(l->path = mem_strdup(a->name))) || note_address(l, a) < 0 || loop_want(n->loop, &l->fd, LOOP_READ) < 0) {
+	if ((l->fd.fd = address_listen(a, n->bursts)) < 0 || (a->host == MULTIADDR_UNIX && !(l->path = mem_strdup(a->name))) || note_address(l, a) < 0 || loop_want(n->loop, &l->fd, LOOP_READ) < 0) {
 		err_wrap("%s", multiaddr_text(a, text));
 		listen_free(l);
 		return NULL;

@@ -147,7 +147,7 @@ metrics_new(struct loop *l, const struct multiaddr *a, int (*print)(void *arg, s
 	if (!m)
 		return NULL;
 	*m = (struct metrics){ .loop = l, .fd = { .fd = -1, .ready = arrives, .arg = m }, .print = print, .arg = arg };
-	if ((m->fd.fd = address_listen(a)) < 0 || loop_want(l, &m->fd, LOOP_READ) < 0) {
+	if ((m->fd.fd = address_listen(a, false)) < 0 || loop_want(l, &m->fd, LOOP_READ) < 0) {
 		err_wrap("%s", multiaddr_text(a, text));
 		metrics_free(m);
 		return NULL;

@@ -40,6 +40,7 @@ struct node {
 	bool (*allows)(void *arg, const struct peerid *p); /* of connections that come in; NULL: all */
 	void (*told)(void *arg, struct conn *c, const char *event, const char *reason); /* for a log: "connected", "closed"; NULL: not told */
 	void *arg;
+	bool bursts;                /* its streams carry frames, which are not to be spread over time */
 	size_t max_conns;           /* that came in and have proved who they are; those beyond are closed */
 	size_t max_strangers;       /* that came in and have not yet; another one makes the oldest go */
 	size_t max_peer_conns;      /* of one peer, that came in */
