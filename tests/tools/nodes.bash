@@ -1,10 +1,10 @@
 # What tests of nodes need: a model in parts, a slower one, prompts; processes that end with the test. After `load setup`.
 
-# make_models OPTION...: in the present folder; OPTIONs are of mai-train init, for the slower one
+# make_models: in the present folder
 make_models() {
 	mai-shard split -q -n 3 -o parts "$M"
 	# one that takes its time, so that something can happen to it
-	mai-train init -q -V "$M" --seed 3 "$@" -o slow.gguf
+	mai-train init -q -V "$M" --seed 3 --dim 384 --layers 9 --heads 6 -c 512 -o slow.gguf
 	mai-shard split -q -n 3 -o slow slow.gguf
 	for i in $(seq 8); do printf 'Once upon a time there were %s dogs\n' "$i"; done >prompts
 	mai-tokenize -m "$M" -l <prompts >prompts.mai
@@ -44,6 +44,17 @@ generate() {
 local_answer() {
 	generate "mai-run $1/0.gguf | mai-run $1/1.gguf | mai-run $1/2.gguf" "${2:-60}" >"$BATS_TEST_TMPDIR/want"
 	[ -s "$BATS_TEST_TMPDIR/want" ]
+}
+
+# only_states FILE...: what peers in the middle were given has rows, but no token, sampling setting or stop text
+only_states() {
+	local f json="$BATS_TEST_TMPDIR/seen.json"
+	for f; do mai-cat --json "$f" 2>/dev/null || :; done >"$json" # that of a peer that was killed is cut
+	[ "$(grep -c '"type":"rows"' "$json")" -gt 10 ]
+	run grep -c '"token":[0-9]' "$json"
+	[ "$output" = 0 ] || fail "tokens: $(grep -m 1 '"token":[0-9]' "$json" | head -c 300)"
+	jq -es '[.[] | select(.type == "open") | .temperature + .seed + (.stop | length)] | length >= 8 and all(. == 0)' "$json" ||
+		fail "$(grep -m 1 open "$json")"
 }
 
 same() {
