@@ -1,4 +1,5 @@
 /* mai-send: streams between peers. */
+#include <errno.h>
 #include <jansson.h>
 #include <signal.h>
 #include <stdio.h>
@@ -7,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/config.h"
 #include "base/err.h"
 #include "base/io.h"
 #include "base/msg.h"
@@ -38,7 +40,7 @@ static struct {
 } o = { .most = 64, .most_of_peer = 16, .sequences = 1024, .journal = 256 << 20, .timeout = 30, .idle = 600, .evidence = "." };
 
 static const struct opt opts[] = {
-	{ 'k', "key", "FILE", OPT_STR, &o.key, 0, 0, "secret key of this side ($XDG_CONFIG_HOME/mai/key)" },
+	{ 'k', "key", "FILE", OPT_STR, &o.key, 0, 0, "secret key of this side (~/.config/mai/me.key)" },
 	{ 'l', "listen", "ADDRESS", OPT_LIST, &o.listen, 0, 0, "serve COMMAND at this multiaddr; may be given several times" },
 	{ 0, "stdio", NULL, OPT_FLAG, &o.stdio, 0, 0, "serve COMMAND to the peer at stdin and stdout" },
 	{ 'a', "allow", "FILE", OPT_STR, &o.allow, 0, 0, "serve those whose keys are in FILE" },
@@ -86,27 +88,14 @@ static struct allow allow;
 
 /* ---- what all uses share ---- */
 
-enum { PATH = 4096 };
-
-/* A file of the user's settings; returns `to`. */
-static const char *
-config_file(char to[PATH], const char *name)
-{
-	const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
-
-	if (config && *config)
-		snprintf(to, PATH, "%s/mai/%s", config, name);
-	else
-		snprintf(to, PATH, "%s/.config/mai/%s", home ? home : "", name);
-	return to;
-}
-
 static int
 read_key(void)
 {
-	char path[PATH];
+	char path[CONFIG_PATH];
 
-	return key_read_secret(&key, o.key ? o.key : config_file(path, "key"), pass_ask, NULL);
+	if (!o.key && access(config_file(path, "me.key"), F_OK) != 0 && errno == ENOENT)
+		return err_set(ERR_SYSTEM, "%s: no such file; 'mai-sign keygen' makes one, -k names another", path);
+	return key_read_secret(&key, o.key ? o.key : path, pass_ask, NULL);
 }
 
 static int
@@ -384,7 +373,7 @@ static int
 relay(char **peer, size_t n)
 {
 	static struct hop_peers place[HOP_MAX_PLACES];
-	char book[PATH];
+	char book[CONFIG_PATH];
 	const struct hop_options ho = { .wire = wire, .compress = o.zstd, .journal = o.journal, .audit = o.audit, .evidence = o.evidence,
 		.goes_on = o.goes_on, .timeout_ns = (uint64_t)(o.timeout * (double)NODE_SECOND) };
 
@@ -404,7 +393,7 @@ static int
 dial(char **peer, size_t n)
 {
 	struct multiaddr a;
-	char book[PATH];
+	char book[CONFIG_PATH];
 
 	if (!o.raw && !o.identify)
 		return relay(peer, n);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/config.h"
 #include "base/err.h"
 #include "base/io.h"
 #include "base/mem.h"
@@ -15,8 +16,8 @@
 #include "trust/peerid.h"
 
 static const struct opt no_opts[] = { { 0 } };
-static const struct opt_tool top = { "mai-sign", "keygen -o NAME [-W] [--json]\n"
-	"mai-sign id [--json] PUBLIC",
+static const struct opt_tool top = { "mai-sign", "keygen [-o NAME] [-W] [--json]\n"
+	"mai-sign id [--json] [PUBLIC]",
 	"makes keys, and prints the names that they give to people and nodes; each verb has a --help of its own", no_opts };
 
 static int
@@ -42,12 +43,12 @@ static struct {
 	bool open, json;
 } gen;
 static const struct opt gen_opts[] = {
-	{ 'o', "output", "NAME", OPT_STR, &gen.name, 0, 0, "files to write: NAME.key and NAME.pub" },
+	{ 'o', "output", "NAME", OPT_STR, &gen.name, 0, 0, "files to write: NAME.key and NAME.pub (~/.config/mai/me)" },
 	{ 'W', "no-passphrase", NULL, OPT_FLAG, &gen.open, 0, 0, "the secret key is not encrypted: for nodes" },
 	{ 0, "json", NULL, OPT_FLAG, &gen.json, 0, 0, "print JSON" },
 	{ 0 },
 };
-static const struct opt_tool gen_tool = { "mai-sign keygen", "-o NAME [-W] [--json]", "makes a key: for files, a person and a node", gen_opts };
+static const struct opt_tool gen_tool = { "mai-sign keygen", "[-o NAME] [-W] [--json]", "makes a key: for files, a person and a node", gen_opts };
 
 /* NAME and an ending; freed by free(). */
 static char *
@@ -81,13 +82,19 @@ static int
 run_keygen(int argc, char **argv)
 {
 	int first = opt_parse(&gen_tool, argc, argv), rc;
+	char mine[CONFIG_PATH];
 	struct key k;
 	char *secret, *public;
 
 	if (first < 0)
 		return opt_exit_status();
-	if (!gen.name || first < argc)
-		return opt_usage(&gen_tool, gen.name ? "no operand is taken" : "-o NAME is missing");
+	if (first < argc)
+		return opt_usage(&gen_tool, "no operand is taken");
+	if (!gen.name) {
+		gen.name = config_file(mine, "me");
+		if (config_make_folder() < 0)
+			return msg_fail();
+	}
 	secret = file_name(".key");
 	public = file_name(".pub");
 	rc = secret && public ? generate(&k, secret, public) : -1;
@@ -107,19 +114,20 @@ static const struct opt id_opts[] = {
 	{ 0, "json", NULL, OPT_FLAG, &id_json, 0, 0, "print JSON" },
 	{ 0 },
 };
-static const struct opt_tool id_tool = { "mai-sign id", "[--json] PUBLIC", "prints the names of a public key", id_opts };
+static const struct opt_tool id_tool = { "mai-sign id", "[--json] [PUBLIC]", "prints the names of a public key (~/.config/mai/me.pub)", id_opts };
 
 static int
 run_id(int argc, char **argv)
 {
 	int first = opt_parse(&id_tool, argc, argv);
 	struct key_public k;
+	char mine[CONFIG_PATH];
 
 	if (first < 0)
 		return opt_exit_status();
-	if (argc - first != 1)
+	if (argc - first > 1)
 		return opt_usage(&id_tool, "one file of a public key is wanted");
-	return key_read_public(&k, argv[first]) < 0 ? msg_fail() : print_names(&k, id_json);
+	return key_read_public(&k, first < argc ? argv[first] : config_file(mine, "me.pub")) < 0 ? msg_fail() : print_names(&k, id_json);
 }
 
 static const struct opt_verb verbs[] = { { "keygen", run_keygen }, { "id", run_id }, { 0 } };

@@ -138,7 +138,7 @@ says() {
 	export XDG_CONFIG_HOME=$BATS_TEST_TMPDIR
 	serve_echo --any -l /ip4/127.0.0.1/tcp/0
 	mkdir "$XDG_CONFIG_HOME/mai"
-	cp me.key "$XDG_CONFIG_HOME/mai/key"
+	cp me.key "$XDG_CONFIG_HOME/mai/"
 	says 1 "no address book" ask there </dev/null
 	printf '# peers\n\nelsewhere\t/ip4/192.0.2.1/tcp/1\n there  %s  the one here\nnowhere\nodd nonsense\n' "$peer" >"$XDG_CONFIG_HOME/mai/peers"
 	[ "$(echo x | mai-send --raw --protocol $echo there)" = x ]

@@ -24,6 +24,21 @@ setup() {
 	run -3 mai-sign keygen -W -o missing/folder/key
 }
 
+@test "without a name: the user's own key, which mai-send takes" {
+	export HOME=$BATS_TEST_TMPDIR/home XDG_CONFIG_HOME=
+	mkdir home
+	run -3 --separate-stderr mai-send --identify /ip4/127.0.0.1/tcp/1
+	[[ $stderr == *"/home/.config/mai/me.key: no such file"*"mai-sign keygen"* ]]
+	mai-sign keygen -W >names
+	[ "$(stat -c %a home/.config/mai home/.config/mai/me.key | tr '\n' ' ')" = "700 600 " ]
+	mai-sign id | cmp - names
+	run -3 mai-sign keygen -W
+	run -3 --separate-stderr mai-send --identify /ip4/127.0.0.1/tcp/1
+	[[ $stderr == *"cannot connect"* ]]
+	XDG_CONFIG_HOME=$PWD/other mai-sign keygen -W >names
+	[ -e other/mai/me.pub ]
+}
+
 @test "a key with a passphrase: the right one opens it, another does not" {
 	setsid -w sh -c 'echo secret | mai-sign keygen -o locked' >names
 	[ "$(sed -n 2p locked.key | base64 -d | head -c 4)" = EdSc ]
@@ -46,6 +61,5 @@ setup() {
 		[ "${#stderr_lines[@]}" = 1 ] && [[ $stderr == "mai-sign: $f: not a public key of minisign" ]] || fail "$f: $stderr"
 	done
 	run -3 mai-sign id missing
-	run -2 mai-sign id
-	run -2 mai-sign keygen
+	run -2 mai-sign keygen name
 }
