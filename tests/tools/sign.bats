@@ -61,5 +61,6 @@ setup() {
 		[ "${#stderr_lines[@]}" = 1 ] && [[ $stderr == "mai-sign: $f: not a public key of minisign" ]] || fail "$f: $stderr"
 	done
 	run -3 mai-sign id missing
+	run -2 mai-sign id a.pub b.pub
 	run -2 mai-sign keygen name
 }
