@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Hosts that are far from each other: network namespaces PREFIX0, PREFIX1 and so on, 10.78.0.1, .2 and so on, and between them a
 switch that gives each packet out so many milliseconds later, in order, and loses none. (Not netem, which not every kernel has, and
-not vde2's wirefilter, which loses a tenth of a burst.) Runs until it is killed, and then takes the namespaces away. Wants root.
+not vde2's wirefilter, which loses packets of bursts.) Runs until it is killed, and then takes the namespaces away. Wants root.
 
 	far.py PREFIX HOSTS MS        says "ready" on stdout
 """

@@ -77,7 +77,6 @@ right() {
 }
 
 @test "types of adapters and of models; the output matrix" {
-	[ -z "${MAI_SAN:-}" ] || skip "compared by the build without sanitizers"
 	for type in f32 f16 bf16 q8_0; do
 		lora make types-f16.gguf type.gguf --type $type --rank 32 --seed 4
 		right types-f16.gguf 1e-4 type.gguf

@@ -46,14 +46,23 @@ local_answer() {
 	[ -s "$BATS_TEST_TMPDIR/want" ]
 }
 
-# only_states FILE...: what peers in the middle were given has rows, but no token, sampling setting or stop text
+# served N WHO: so many times has WHO, a pattern, begun to serve, as the log `hop` says
+served() {
+	[ "$(grep -c "$2 serves" "$BATS_TEST_TMPDIR/hop")" -ge "$1" ]
+}
+
+# only_states N FILE...: what peers in the middle were given opens N sequences (N+: or more, as those that get all again do) and has
+# rows, but no token, sampling setting or stop text
 only_states() {
 	local f json="$BATS_TEST_TMPDIR/seen.json"
+	local count="== $1"
+	[[ $1 != *+ ]] || count=">= ${1%+}"
+	shift
 	for f; do mai-cat --json "$f" 2>/dev/null || :; done >"$json" # that of a peer that was killed is cut
 	[ "$(grep -c '"type":"rows"' "$json")" -gt 10 ]
 	run grep -c '"token":[0-9]' "$json"
 	[ "$output" = 0 ] || fail "tokens: $(grep -m 1 '"token":[0-9]' "$json" | head -c 300)"
-	jq -es '[.[] | select(.type == "open") | .temperature + .seed + (.stop | length)] | length >= 8 and all(. == 0)' "$json" ||
+	jq -es '[.[] | select(.type == "open") | .temperature + .seed + (.stop | length)] | length '"$count"' and all(. == 0)' "$json" ||
 		fail "$(grep -m 1 open "$json")"
 }
 

@@ -41,11 +41,10 @@ js_libp2p() {
 	need_shared peers/libp2p/package-lock.json
 	command -v npm >/dev/null || skip "needs npm"
 	local folder="$top/build/libp2p"
-	if [ ! -e "$folder/ready" ]; then
-		mkdir -p "$folder"
-		cp "$SHARED"/peers/libp2p/* "$folder"
-		(cd "$folder" && npm ci --ignore-scripts >npm.log 2>&1 && : >ready) || skip "npm can't fetch js-libp2p"
-	fi
+	mkdir -p "$folder"
+	# tests run beside each other
+	(cd "$folder" && flock 9 && { [ -e ready ] || { cp "$SHARED"/peers/libp2p/* . && npm ci --ignore-scripts >npm.log 2>&1 && : >ready; }; }) \
+		9>"$folder/lock" || skip "npm can't fetch js-libp2p"
 	cp "$top"/tests/peers/libp2p_*.mjs "$folder"
 	cd "$folder" || return
 }
