@@ -13,7 +13,6 @@
 #include "base/io.h"
 #include "base/msg.h"
 #include "base/opt.h"
-#include "net/allow.h"
 #include "net/attach.h"
 #include "net/book.h"
 #include "net/child.h"
@@ -26,6 +25,7 @@
 #include "net/relay.h"
 #include "net/serve.h"
 #include "net/signals.h"
+#include "trust/keylist.h"
 #include "trust/pass.h"
 
 static struct {
@@ -84,7 +84,7 @@ static enum stream_dtype wire = STREAM_F32;
 static struct loop *loop;
 static struct node node;
 static struct key key;
-static struct allow allow;
+static struct keylist allow;
 
 /* ---- what all uses share ---- */
 
@@ -113,7 +113,7 @@ end(void)
 	if (loop)
 		node_free(&node);
 	loop_free(loop);
-	allow_free(&allow);
+	keylist_free(&allow);
 	key_wipe(&key);
 }
 
@@ -143,7 +143,7 @@ static bool
 listed(void *arg, const struct peerid *p)
 {
 	(void)arg;
-	return o.any || allow_has(&allow, p);
+	return o.any || (peerid_key(p) && keylist_find(&allow, peerid_key(p)));
 }
 
 static bool
@@ -222,7 +222,7 @@ read_list(void)
 {
 	int fd = keeper_open_list();
 
-	return fd < 0 ? -1 : allow_read(&allow, fd, o.allow);
+	return fd < 0 ? -1 : keylist_read(&allow, fd, o.allow);
 }
 
 static bool lost;

@@ -1,9 +1,9 @@
-/* The list of those who may come in: keys in three forms, comments, and what makes a list unusable. */
+/* Lists of keys: three forms, names, comments, and what makes a list unusable. */
 #include <fcntl.h>
 
 #include "base/err.h"
-#include "net/allow.h"
-#include "trust/key.h"
+#include "trust/keylist.h"
+#include "trust/peerid.h"
 #include "vectors.h"
 
 /* A row of libp2p/peer-ids.json, made by js-libp2p. */
@@ -12,17 +12,17 @@
 #define PEER_CID "bafzaajaiaejcaus4rptsdrtsb2zqrzzj54jbgf5nlmi2ktc5k3zku3glwk6ef2i4"
 #define DID "did:key:z6MkjzmKpWoZxHugmLdPRxZigBVnWuzwFknDnHPmw6NnbNH9"
 
-static char path[] = "/tmp/mai-allow-XXXXXX";
+static char path[] = "/tmp/mai-keylist-XXXXXX";
 
 static int
-reads_file(struct allow *a, const char *name)
+reads_file(struct keylist *a, const char *name)
 {
-	return allow_read(a, open(name, O_RDONLY | O_CLOEXEC), name);
+	return keylist_read(a, open(name, O_RDONLY | O_CLOEXEC), name);
 }
 
 /* What becomes of a list with these bytes. */
 static int
-reads(struct allow *a, const void *bytes, size_t n)
+reads(struct keylist *a, const void *bytes, size_t n)
 {
 	FILE *out = fopen(path, "we");
 
@@ -32,9 +32,15 @@ reads(struct allow *a, const void *bytes, size_t n)
 }
 
 static int
-reads_text(struct allow *a, const char *text)
+reads_text(struct keylist *a, const char *text)
 {
 	return reads(a, text, strlen(text));
+}
+
+static bool
+has(const struct keylist *l, const struct peerid *p)
+{
+	return keylist_find(l, peerid_key(p)) != NULL;
 }
 
 /* A key whose bytes are all alike, and its names. */
@@ -61,38 +67,31 @@ line_of(char to[64], const char *algorithm, const uint8_t key[KEY_PUBLIC])
 static void
 check_forms(void)
 {
-	struct allow a = { 0 };
+	struct keylist a = { 0 };
 	uint8_t key[PEERID_KEY];
 	char line[64];
 
 	if (!hex_to(key, sizeof key, KEY))
 		abort();
 	struct peerid p = peerid_of_key(key), q = p, other = peer_of(7);
-	tap_ok(!allow_has(&a, &p), "nobody is in a list that was not read");
-	tap_ok(reads_text(&a, PEER "\n") == 0 && allow_has(&a, &p) && a.n == 1 && !allow_has(&a, &other), "a PeerId");
-	tap_ok(reads_text(&a, PEER_CID "\n") == 0 && allow_has(&a, &p), "its other form");
-	tap_ok(reads_text(&a, DID "\n") == 0 && allow_has(&a, &p), "a did:key");
+	tap_ok(!has(&a, &p), "nobody is in a list that was not read");
+	tap_ok(reads_text(&a, PEER "\n") == 0 && has(&a, &p) && a.n == 1 && !has(&a, &other), "a PeerId");
+	tap_ok(reads_text(&a, PEER_CID "\n") == 0 && has(&a, &p), "its other form");
+	tap_ok(reads_text(&a, DID "\n") == 0 && has(&a, &p), "a did:key");
 	line_of(line, "Ed", key);
-	tap_ok(reads_text(&a, line) == 0 && allow_has(&a, &p), "a key of minisign, without a newline at the end: %s", line);
-	memset(q.bytes + q.n, 0xee, sizeof q.bytes - q.n);
-	tap_ok(allow_has(&a, &q), "what is behind a PeerId's bytes does not matter");
-	q.n--;
-	tap_ok(!allow_has(&a, &q), "one that is shorter is another");
-	q = p;
+	tap_ok(reads_text(&a, line) == 0 && has(&a, &p), "a key of minisign, without a newline at the end: %s", line);
 	q.bytes[q.n - 1] ^= 1;
-	tap_ok(!allow_has(&a, &q), "and so is one that differs in its last bit");
-	q.n = 0;
-	tap_ok(!allow_has(&a, &q), "nobody is not in it");
-	allow_free(&a);
-	tap_ok(!allow_has(&a, &p) && a.n == 0, "a list that is freed is empty");
-	allow_free(&a);
+	tap_ok(!has(&a, &q), "one that differs in its last bit is another");
+	keylist_free(&a);
+	tap_ok(!has(&a, &p) && a.n == 0, "a list that is freed is empty");
+	keylist_free(&a);
 }
 
 /* A key file that minisign has made, as it is, is no list; its line of the key is. */
 static void
 check_minisign(void)
 {
-	struct allow a = { 0 };
+	struct keylist a = { 0 };
 	char text[512];
 	struct key_public k;
 	const char *name = vectors_path("minisign/a.pub");
@@ -105,15 +104,15 @@ check_minisign(void)
 	if (!key || key_read_public(&k, name) < 0)
 		abort();
 	struct peerid p = peerid_of_key(k.bytes);
-	tap_ok(reads_text(&a, key) == 0 && allow_has(&a, &p), "the key of a file of minisign");
-	tap_ok(reads_file(&a, name) == -1 && strstr(err_reason(), "line 1") && allow_has(&a, &p), "the file has another line: %s", err_reason());
-	allow_free(&a);
+	tap_ok(reads_text(&a, key) == 0 && has(&a, &p), "the key of a file of minisign");
+	tap_ok(reads_file(&a, name) == -1 && strstr(err_reason(), "line 1") && has(&a, &p), "the file has another line: %s", err_reason());
+	keylist_free(&a);
 }
 
 static void
 check_lines(void)
 {
-	struct allow a = { 0 };
+	struct keylist a = { 0 };
 	struct peerid p[3];
 	char text[3][PEERID_TEXT], did[PEERID_DID], line[64];
 
@@ -125,20 +124,41 @@ check_lines(void)
 	line_of(line, "Ed", peerid_key(&p[2]));
 	struct buf b = { 0 };
 	buf_printf(&b, "# who may come in\n\n%s\n  \t \n \t%s alice's laptop\n#%s\n%s\tbob\r\n\r\n%s\n", text[0], did, text[0], line, text[0]);
-	tap_ok(reads(&a, b.data, b.len) == 0 && allow_has(&a, &p[0]) && allow_has(&a, &p[1]) && allow_has(&a, &p[2]),
+	tap_ok(reads(&a, b.data, b.len) == 0 && has(&a, &p[0]) && has(&a, &p[1]) && has(&a, &p[2]),
 	    "comments, empty lines, spaces before, names behind, ends of lines of other systems, a key twice");
 	b.len = 0;
 	buf_printf(&b, "#%s\n # %s\n", text[0], text[1]);
-	tap_ok(reads(&a, b.data, b.len) == 0 && a.n == 0 && !allow_has(&a, &p[0]) && !allow_has(&a, &p[1]), "a key in a comment is not in the list");
-	tap_ok(reads_text(&a, "") == 0 && a.n == 0 && !allow_has(&a, &p[0]), "an empty file lets nobody in");
+	tap_ok(reads(&a, b.data, b.len) == 0 && a.n == 0 && !has(&a, &p[0]) && !has(&a, &p[1]), "a key in a comment is not in the list");
+	tap_ok(reads_text(&a, "") == 0 && a.n == 0 && !has(&a, &p[0]), "an empty file lets nobody in");
 	buf_free(&b);
-	allow_free(&a);
+	keylist_free(&a);
+}
+
+static void
+check_names(void)
+{
+	struct keylist a = { 0 };
+	struct key_public k = { 0 };
+	const struct keylist_entry *e;
+	char line[64];
+
+	memset(k.bytes, 5, sizeof k.bytes);
+	line_of(line, "Ed", k.bytes);
+	struct buf b = { 0 };
+	buf_printf(&b, "%s  alice of the north\n" PEER "\n" DID "\tbob\n", line);
+	tap_ok(reads(&a, b.data, b.len) == 0 && (e = keylist_named(&a, "alice")) && memcmp(e->key.bytes, k.bytes, KEY_PUBLIC) == 0 &&
+	    (e = keylist_named(&a, "bob")) && strcmp(e->name, "bob") == 0, "keys are found by their names");
+	tap_ok(!keylist_named(&a, "of") && !keylist_named(&a, "") && !keylist_named(&a, "carol"), "by nothing else");
+	memset(k.bytes, 6, sizeof k.bytes);
+	tap_ok(keylist_add(&a, &k) == 0 && (e = keylist_find(&a, k.bytes)) && !e->name[0] && keylist_named(&a, "alice"), "one more");
+	buf_free(&b);
+	keylist_free(&a);
 }
 
 static void
 check_many(void)
 {
-	struct allow a = { 0 };
+	struct keylist a = { 0 };
 	struct buf b = { 0 };
 	char text[PEERID_TEXT];
 	int wrong = 0;
@@ -150,11 +170,11 @@ check_many(void)
 	wrong += reads(&a, b.data, b.len) != 0 || a.n != 125;
 	for (int i = 0; i < 250; i++) {
 		struct peerid p = peer_of((uint8_t)(i * 37 % 250));
-		wrong += allow_has(&a, &p) != (i % 2 == 0);
+		wrong += has(&a, &p) != (i % 2 == 0);
 	}
 	tap_ok(wrong == 0, "of 250 keys the 125 are in that were listed");
 	buf_free(&b);
-	allow_free(&a);
+	keylist_free(&a);
 }
 
 /* ---- what makes a list unusable ---- */
@@ -168,6 +188,7 @@ static const struct {
 } bad[] = {
 	{ "a word", "alice\n", 1 }, { "a name before the key", "#\n\nalice " PEER "\n", 3 }, { "a cut PeerId", PEER "\n12D3KooWFMsSyQ8qoegi4jJ7NzM\n", 2 },
 	{ "a PeerId with another letter", "12D3KooWFMsSyQ8qoegi4jJ7NzMDbt2dBfmisZcM3rqsUoZfa6Di1\n", 1 },
+	{ "a PeerId that is a hash, of an RSA key", "QmYyQSo1c1Ym7orWxLYvCrM2EmxFTANf8wXmmE7DWjhx5N\n", 1 },
 	{ "two keys with a comma", PEER "," PEER "\n", 1 }, { "a cut did:key", "\n" DID "\ndid:key:z6MkjzmKpWoZxHug\n", 3 }, { "did:key: alone", "did:key:\n", 1 },
 	{ "another kind of did", "did:web:example.org\n", 1 }, { "RW", "RW\n", 1 }, { "a cut key of minisign", "RWQAAAAAAAAAAFJci+chxnIOswjnKe8SExetWxGlTF1W\n", 1 },
 	{ "one with more", "RWQAAAAAAAAAAFJci+chxnIOswjnKe8SExetWxGlTF1W8qpsy7K8QukcAAAA\n", 1 },
@@ -180,7 +201,7 @@ static const struct {
 static void
 check_bad(void)
 {
-	struct allow a = { 0 };
+	struct keylist a = { 0 };
 	struct peerid mine = peer_of(9), listed;
 	char text[PEERID_TEXT], where[64];
 
@@ -189,29 +210,29 @@ check_bad(void)
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		int rc = reads_text(&a, bad[i].text);
 		snprintf(where, sizeof where, "%s: line %d", path, bad[i].line);
-		tap_ok(rc == -1 && strstr(err_reason(), where) && a.n == 1 && allow_has(&a, &mine) && !allow_has(&a, &listed), "%s: %.200s", bad[i].what,
+		tap_ok(rc == -1 && strstr(err_reason(), where) && a.n == 1 && has(&a, &mine) && !has(&a, &listed), "%s: %.200s", bad[i].what,
 		    rc < 0 ? err_reason() + strlen(path) : "taken");
 	}
-	tap_ok(reads(&a, "\0" PEER "\n", sizeof PEER + 1) == -1 && allow_has(&a, &mine), "a line with a NUL: %s", err_reason() + strlen(path));
-	tap_ok(reads_file(&a, "/") == -1 && err_status() == ERR_SYSTEM && allow_has(&a, &mine), "a folder: %s", err_reason());
-	allow_free(&a);
+	tap_ok(reads(&a, "\0" PEER "\n", sizeof PEER + 1) == -1 && has(&a, &mine), "a line with a NUL: %s", err_reason() + strlen(path));
+	tap_ok(reads_file(&a, "/") == -1 && err_status() == ERR_SYSTEM && has(&a, &mine), "a folder: %s", err_reason());
+	keylist_free(&a);
 }
 
 /* The longest line that may be, with its newline or at the end of the file. */
 static void
 check_long(void)
 {
-	struct allow a = { 0 };
+	struct keylist a = { 0 };
 	struct buf b = { 0 };
 
 	buf_printf(&b, "%s ", PEER);
-	while (b.len < ALLOW_MAX_LINE - 2)
+	while (b.len < KEYLIST_MAX_LINE - 2)
 		buf_addc(&b, 'x');
 	buf_printf(&b, "\n%s\n", PEER);
-	tap_ok(reads(&a, b.data, b.len) == 0 && a.n == 2, "a line of %d bytes, and the next", ALLOW_MAX_LINE - 1);
-	tap_ok(reads(&a, b.data, ALLOW_MAX_LINE - 2) == 0 && a.n == 1, "one at the end of the file, of %d", ALLOW_MAX_LINE - 2);
+	tap_ok(reads(&a, b.data, b.len) == 0 && a.n == 2, "a line of %d bytes, and the next", KEYLIST_MAX_LINE - 1);
+	tap_ok(reads(&a, b.data, KEYLIST_MAX_LINE - 2) == 0 && a.n == 1, "one at the end of the file, of %d", KEYLIST_MAX_LINE - 2);
 	buf_free(&b);
-	allow_free(&a);
+	keylist_free(&a);
 }
 
 int
@@ -224,6 +245,7 @@ main(void)
 	check_forms();
 	check_minisign();
 	check_lines();
+	check_names();
 	check_many();
 	check_bad();
 	check_long();
