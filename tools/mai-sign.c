@@ -1,24 +1,32 @@
-/* mai-sign: keys, and the names they give. */
+/* mai-sign: keys and the names they give, signatures of files. */
+#include <jansson.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/config.h"
 #include "base/err.h"
 #include "base/io.h"
 #include "base/mem.h"
 #include "base/msg.h"
 #include "base/opt.h"
+#include "text/utf8.h"
 #include "trust/key.h"
+#include "trust/keylist.h"
 #include "trust/pass.h"
 #include "trust/peerid.h"
+#include "trust/signature.h"
 
 static const struct opt no_opts[] = { { 0 } };
 static const struct opt_tool top = { "mai-sign", "keygen [-o NAME] [-W] [--json]\n"
-	"mai-sign id [--json] [PUBLIC]",
-	"makes keys, and prints the names that they give to people and nodes; each verb has a --help of its own", no_opts };
+	"mai-sign id [--json] [PUBLIC]\n"
+	"mai-sign sign [-k KEY] [-x SIGNATURE] FILE...\n"
+	"mai-sign verify [-p KEY | -a LIST] [-x SIGNATURE] [--json] FILE...",
+	"makes keys and the names that they give to people and nodes, signs and verifies files; each verb has a --help of its own",
+	no_opts };
 
 static int
 print_names(const struct key_public *k, bool json)
@@ -130,7 +138,216 @@ run_id(int argc, char **argv)
 	return key_read_public(&k, first < argc ? argv[first] : config_file(mine, "me.pub")) < 0 ? msg_fail() : print_names(&k, id_json);
 }
 
-static const struct opt_verb verbs[] = { { "keygen", run_keygen }, { "id", run_id }, { 0 } };
+/* ---- sign ---- */
+
+static struct {
+	const char *key, *signature, *comment, *trusted;
+	bool legacy;
+} sign = { .comment = "signature from mai-sign" };
+static const struct opt sign_opts[] = {
+	{ 'k', "key", "FILE", OPT_STR, &sign.key, 0, 0, "secret key (~/.config/mai/me.key)" },
+	{ 'x', "signature", "FILE", OPT_STR, &sign.signature, 0, 0, "where to write the signature (FILE.minisig)" },
+	{ 't', "trusted-comment", "TEXT", OPT_STR, &sign.trusted, 0, 0, "a comment that is signed (time and name)" },
+	{ 'c', "comment", "TEXT", OPT_STR, &sign.comment, 0, 0, "one that is not" },
+	{ 'l', "legacy", NULL, OPT_FLAG, &sign.legacy, 0, 0, "sign the data, not their hash: for signify" },
+	{ 0 },
+};
+static const struct opt_tool sign_tool = { "mai-sign sign", "[-k KEY] [-x SIGNATURE] FILE...", "signs files, as minisign does", sign_opts };
+
+/* FILE.minisig, or the one that is named; freed by free(). */
+static char *
+signature_name(const char *named, const char *path, const char *ending)
+{
+	char *name;
+
+	if (named)
+		return mem_strdup(named);
+	name = mem_alloc(strlen(path) + strlen(ending) + 1, 1);
+	return name ? strcat(strcpy(name, path), ending) : NULL;
+}
+
+static int
+sign_file(const struct key *k, const char *path)
+{
+	static struct signature s;
+	char *name = signature_name(sign.signature, path, ".minisig");
+	int rc = -1;
+
+	if (name && signature_make(&s, k, path, !sign.legacy, sign.comment, sign.trusted) == 0)
+		rc = signature_write(&s, name);
+	free(name);
+	return rc;
+}
+
+static int
+check_files(const struct opt_tool *t, char **files, int n, const char *signature)
+{
+	if (n == 0)
+		return opt_usage(t, "no file to %s", strchr(t->name, ' ') + 1);
+	if (n > 1 && signature)
+		return opt_usage(t, "-x is for one file");
+	for (int i = 0; i < n; i++)
+		if (strcmp(files[i], "-") == 0 && !signature)
+			return opt_usage(t, "the signature of stdin has no name of its own; -x gives one");
+	return 0;
+}
+
+static int
+run_sign(int argc, char **argv)
+{
+	int first = opt_parse(&sign_tool, argc, argv), rc;
+	char mine[CONFIG_PATH];
+	struct key k;
+
+	if (first < 0)
+		return opt_exit_status();
+	if ((rc = check_files(&sign_tool, argv + first, argc - first, sign.signature)) != 0)
+		return rc;
+	io_out_clean_on_signals();
+	rc = key_read_secret(&k, sign.key ? sign.key : config_file(mine, "me.key"), pass_ask, NULL);
+	for (int i = first; rc == 0 && i < argc; i++)
+		rc = sign_file(&k, argv[i]);
+	key_wipe(&k);
+	return rc < 0 ? msg_fail() : 0;
+}
+
+/* ---- verify ---- */
+
+static struct {
+	const char *key, *list, *signature;
+	bool json;
+} check;
+static const struct opt check_opts[] = {
+	{ 'p', "key", "KEY", OPT_STR, &check.key, 0, 0, "who must have signed: file, did:key, PeerId, RW..., or a name of the list" },
+	{ 'a', "allow", "FILE", OPT_STR, &check.list, 0, 0, "list of those who may have (~/.config/mai/trusted)" },
+	{ 'x', "signature", "FILE", OPT_STR, &check.signature, 0, 0, "the signature (FILE.minisig, or else FILE.sig)" },
+	{ 0, "json", NULL, OPT_FLAG, &check.json, 0, 0, "print JSON" },
+	{ 0 },
+};
+static const struct opt_tool check_tool = { "mai-sign verify", "[-p KEY | -a LIST] [-x SIGNATURE] [--json] FILE...",
+	"verifies signatures of minisign and signify, and prints their comments", check_opts };
+
+static int
+read_list(struct keylist *l)
+{
+	char path[CONFIG_PATH];
+	const char *name = check.list ? check.list : config_file(path, "trusted");
+	int fd = io_open(name);
+
+	return fd < 0 ? -1 : keylist_read(l, fd, name);
+}
+
+/* The key that -p names. */
+static int
+find_key(struct key_public *k)
+{
+	const struct keylist_entry *e;
+	struct keylist l = { 0 };
+	int rc;
+
+	if (keylist_parse(k, check.key, strlen(check.key)) == 0 || key_read_public(k, check.key) == 0)
+		return 0;
+	if (access(check.key, F_OK) == 0)
+		return -1;
+	if ((rc = read_list(&l)) == 0) {
+		e = keylist_named(&l, check.key);
+		rc = e ? 0 : err_set(ERR_DATA, "'%s' is no key, no file and no name in the list", check.key);
+		if (e)
+			*k = e->key;
+	}
+	keylist_free(&l);
+	return rc;
+}
+
+static int
+read_keys(struct keylist *l)
+{
+	struct key_public k;
+
+	if (!check.key)
+		return read_list(l);
+	return find_key(&k) < 0 ? -1 : keylist_add(l, &k);
+}
+
+static int
+print_signer(const char *path, const struct signature *s, const struct keylist_entry *e)
+{
+	char did[PEERID_DID];
+	struct buf name = { 0 };
+	json_t *o;
+	int rc;
+
+	peerid_did(e->key.bytes, did);
+	if (!check.json) {
+		printf("%s: signed by %s%s%s\n", path, e->name[0] ? e->name : did, s->commented ? ": " : "", s->trusted);
+		return 0;
+	}
+	rc = utf8_replace(&name, path, strlen(path)); /* JSON knows no other bytes */
+	o = json_pack("{ss# ss ss* ss*}", "file", name.data, (int)name.len, "did", did, "name", e->name[0] ? e->name : NULL, "comment",
+	    s->commented ? s->trusted : NULL);
+	if (rc == 0 && (!o || json_dumpf(o, stdout, JSON_COMPACT) < 0 || putchar('\n') == EOF))
+		rc = err_sys("stdout");
+	json_decref(o);
+	buf_free(&name);
+	return rc;
+}
+
+/* The one that is named, or is there; else that of minisign. Freed by free(). */
+static char *
+find_signature(const char *path)
+{
+	char *name = signature_name(check.signature, path, ".minisig"), *other;
+
+	if (!name || check.signature || access(name, F_OK) == 0)
+		return name;
+	other = signature_name(NULL, path, ".sig");
+	if (!other || access(other, F_OK) != 0) {
+		free(other);
+		return name;
+	}
+	free(name);
+	return other;
+}
+
+static int
+verify_file(const char *path, const struct keylist *l)
+{
+	static struct signature s;
+	const struct keylist_entry *signer;
+	char *name = find_signature(path);
+	int rc = name ? signature_read(&s, name) : -1;
+
+	free(name);
+	if (rc < 0)
+		return -1;
+	if (!(signer = signature_signer(&s, path, l)))
+		return err_wrap("%s", path);
+	return print_signer(path, &s, signer);
+}
+
+static int
+run_verify(int argc, char **argv)
+{
+	int first = opt_parse(&check_tool, argc, argv), rc, status = 0;
+	struct keylist l = { 0 };
+
+	if (first < 0)
+		return opt_exit_status();
+	if ((rc = check_files(&check_tool, argv + first, argc - first, check.signature)) != 0)
+		return rc;
+	if (read_keys(&l) < 0)
+		status = msg_fail();
+	else
+		for (int i = first; i < argc; i++)
+			if (verify_file(argv[i], &l) < 0 && (rc = msg_fail()) > status)
+				status = rc;
+	keylist_free(&l);
+	if (io_close_stdout() < 0)
+		return msg_fail();
+	return status;
+}
+
+static const struct opt_verb verbs[] = { { "keygen", run_keygen }, { "id", run_id }, { "sign", run_sign }, { "verify", run_verify }, { 0 } };
 
 int
 main(int argc, char **argv)

@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/io.h"
+#include "trust/base64.h"
 
 /* ---- the bytes of minisign's files, before base64 ---- */
 
@@ -152,7 +153,6 @@ read_file(const char *path, bool secret, uint8_t *to, size_t n)
 {
 	char text[LONGEST_FILE], *line;
 	struct stat s;
-	size_t got = 0;
 	ssize_t size;
 	int fd = io_open(path), rc = 0;
 	bool open_to_others;
@@ -168,7 +168,7 @@ read_file(const char *path, bool secret, uint8_t *to, size_t n)
 	text[size] = '\0';
 	line = strchr(text, '\n');
 	if (strncmp(text, comment, sizeof comment - 1) != 0 || !line ||
-	    sodium_base642bin(to, n, line + 1, strcspn(line + 1, "\r\n"), NULL, &got, NULL, sodium_base64_VARIANT_ORIGINAL) != 0 || got != n)
+	    !base64_decode(to, n, line + 1, strcspn(line + 1, "\r\n")))
 		rc = err_set(ERR_DATA, "%s: not a %s key of minisign", path, secret ? "secret" : "public");
 	else if (open_to_others)
 		rc = err_set(ERR_DATA, "%s: others can read this key (mode %o; chmod 600)", path, (unsigned)s.st_mode & 0777);

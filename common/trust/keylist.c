@@ -1,6 +1,5 @@
 #include "trust/keylist.h"
 
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +7,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "trust/base64.h"
 #include "trust/peerid.h"
 
 static const char space[] = " \t\r\n";
@@ -33,14 +33,11 @@ keylist_parse(struct key_public *k, const char *text, size_t n)
 {
 	uint8_t file[2 + KEY_NUMBER + KEY_PUBLIC];
 	struct peerid p;
-	size_t got;
 
 	*k = (struct key_public){ 0 };
 	if (n > 4 && memcmp(text, "did:", 4) == 0)
 		return peerid_parse_did(k->bytes, text, n);
-	if (n > 2 && memcmp(text, "RW", 2) == 0 &&
-	    sodium_base642bin(file, sizeof file, text, n, NULL, &got, NULL, sodium_base64_VARIANT_ORIGINAL) == 0 && got == sizeof file &&
-	    memcmp(file, "Ed", 2) == 0) {
+	if (n > 2 && memcmp(text, "RW", 2) == 0 && base64_decode(file, sizeof file, text, n) && memcmp(file, "Ed", 2) == 0) {
 		memcpy(k->number, file + 2, KEY_NUMBER);
 		memcpy(k->bytes, file + 2 + KEY_NUMBER, KEY_PUBLIC);
 		return 0;
