@@ -1,6 +1,11 @@
-# Keys and the names they give.
+# Keys and the names they give; signatures, beside minisign and signify.
 
 load setup
+
+# need PROGRAM
+need() {
+	command -v "$1" >/dev/null || skip "needs $1"
+}
 
 setup() {
 	cd "$BATS_TEST_TMPDIR" || return
@@ -63,4 +68,142 @@ setup() {
 	run -3 mai-sign id missing
 	run -2 mai-sign id a.pub b.pub
 	run -2 mai-sign keygen name
+}
+
+# some N: files of random sizes and bytes, f101 and on; few of them are empty
+some() {
+	local i
+	for i in $(seq "$1"); do head -c $((RANDOM * RANDOM % (1 << (RANDOM % 20)))) /dev/urandom >f$((100 + i)); done
+}
+
+@test "minisign verifies what we sign, and we what it signs: files of random sizes" {
+	need minisign
+	mai-sign keygen -W -o a >/dev/null
+	some 100
+	mai-sign sign -k a.key f???
+	for f in f???; do
+		minisign -Vqm $f -p a.pub || fail $f
+		minisign -S -s a.key -x $f.theirs -m $f -t "theirs: $f" </dev/null >/dev/null
+		[ "$(mai-sign verify -p a.pub -x $f.theirs $f)" = "$f: signed by $(mai-sign id --json a.pub | jq -r .did): theirs: $f" ]
+	done
+	# all at once; and of each, with a byte more, none
+	[ "$(mai-sign verify -p a.pub f??? | wc -l)" = 100 ]
+	for f in f???; do echo >>$f; done
+	run -1 --separate-stderr mai-sign verify -p a.pub f???
+	[ -z "$output" ] && [ "${#stderr_lines[@]}" = 100 ]
+}
+
+@test "keys of minisign and of ours, with a passphrase" {
+	need minisign
+	setsid -w sh -c 'echo secret | mai-sign keygen -o ours >/dev/null'
+	setsid -w sh -c 'printf "secret\nsecret\n" | minisign -G -p theirs.pub -s theirs.key >/dev/null'
+	echo data >f
+	setsid -w sh -c "echo secret | mai-sign sign -k theirs.key f"
+	minisign -Vqm f -p theirs.pub
+	setsid -w sh -c "echo secret | minisign -S -s ours.key -m f >/dev/null"
+	mai-sign verify -p ours.pub f
+}
+
+@test "signify verifies what we sign with --legacy, and we what it signs" {
+	need signify-openbsd
+	mai-sign keygen -W -o a >/dev/null
+	signify-openbsd -G -n -p s.pub -s s.sec
+	some 20
+	for f in f???; do
+		mai-sign sign --legacy -k a.key -x $f.a $f
+		signify-openbsd -Vq -p a.pub -x $f.a -m $f || fail $f
+		minisign -Vqm $f -x $f.a -p a.pub
+		mai-sign verify -p a.pub -x $f.a $f
+		signify-openbsd -S -s s.sec -m $f
+		[ "$(mai-sign verify -p s.pub $f)" = "$f: signed by $(mai-sign id --json s.pub | jq -r .did)" ]
+		echo >>$f
+		run -1 mai-sign verify -p s.pub $f
+		run -1 mai-sign verify -p a.pub -x $f.a $f
+	done
+}
+
+@test "the files of others: good ones verify, bad ones don't" {
+	need_shared vectors/minisign/a.pub
+	local v=$SHARED/vectors/minisign f m k n=0
+	for f in "$v"/*.minisig "$v"/*.sig; do
+		m=$(basename "$f")
+		k=a
+		[[ $m != *.b.* ]] || k=b
+		[[ $m != *.c-password* ]] || k=c
+		[[ $m != *.sig ]] || k=s
+		for m in "$v"/msg/*; do
+			if [[ $(basename "$f") == $(basename "$m").* ]]; then
+				mai-sign verify -p "$v/$k.pub" -x "$f" "$m"
+				n=$((n + 1))
+			else
+				run -1 mai-sign verify -p "$v/$k.pub" -x "$f" "$m"
+			fi
+		done
+	done
+	[ $n -gt 10 ]
+	for f in "$v"/good/*; do mai-sign verify -p "$v/a.pub" -x "$f" "$v/msg/hello.txt"; done
+	for f in "$v"/bad/*; do
+		run -1 --separate-stderr mai-sign verify -p "$v/a.pub" -x "$f" "$v/msg/hello.txt"
+		[ -z "$output" ] && [ "${#stderr_lines[@]}" = 1 ] || fail "$f: $output $stderr"
+	done
+}
+
+@test "who must have signed: a file, a did:key, a PeerId, a line of minisign, a name; or anybody in a list" {
+	mai-sign keygen -W -o a >/dev/null
+	mai-sign keygen -W -o b >/dev/null
+	echo data >f
+	mai-sign sign -k a.key -t "the first" f
+	a=$(mai-sign id --json a.pub | jq -r .did)
+	b=$(mai-sign id --json b.pub | jq -r .did)
+	for k in a.pub "$a" "$(mai-sign id --json a.pub | jq -r .peer)" "$(tail -n 1 a.pub)"; do
+		[ "$(mai-sign verify -p "$k" f)" = "f: signed by $a: the first" ]
+	done
+	for k in b.pub "$b" "$(tail -n 1 b.pub)" f none; do
+		run ! mai-sign verify -p "$k" f
+		[ "${#lines[@]}" = 1 ]
+	done
+	printf '# whom we trust\n%s alice works on models\n%s bob\n' "$a" "$b" >list
+	[ "$(mai-sign verify -a list f)" = "f: signed by alice: the first" ]
+	[ "$(mai-sign verify -a list -p alice f)" = "f: signed by $a: the first" ]
+	mai-sign verify -a list --json f | jq -e --arg did "$a" '. == { file: "f", did: $did, name: "alice", comment: "the first" }'
+	run -1 --separate-stderr mai-sign verify -a list -p bob f
+	[ "$stderr" = "mai-sign: f: the signature is wrong" ]
+	run -1 mai-sign verify -a list -p carol f
+	sed -i /alice/d list
+	run -1 mai-sign verify -a list f
+	: >empty
+	run -1 --separate-stderr mai-sign verify -a empty f
+	[[ $stderr == "mai-sign: f: signed by key "*", which is not known" ]]
+	export XDG_CONFIG_HOME=$PWD/config
+	run -3 --separate-stderr mai-sign verify f
+	[[ $stderr == *"/config/mai/trusted: No such file or directory" ]]
+	mkdir -p config/mai && echo "$a me" >config/mai/trusted
+	[ "$(mai-sign verify f)" = "f: signed by me: the first" ]
+}
+
+@test "stdin and stdout, several files, and what can't be" {
+	mai-sign keygen -W -o a >/dev/null
+	echo data | mai-sign sign -k a.key -x - - >sig
+	echo data | mai-sign verify -p a.pub -x sig -
+	echo data >f
+	mai-sign verify -p a.pub -x - f <sig
+	run -2 mai-sign sign -k a.key
+	run -2 mai-sign sign -k a.key -
+	run -2 mai-sign verify -p a.pub -x sig f f
+	# what is there goes on, what is missing is said
+	mai-sign sign -k a.key f
+	run -3 --separate-stderr mai-sign verify -p a.pub none f
+	[[ $output == "f: signed by "* ]] && [ "$stderr" = "mai-sign: none.minisig: No such file or directory" ]
+	run -3 --separate-stderr mai-sign sign -k a.key none
+	[ ! -e none.minisig ]
+	run -1 --separate-stderr mai-sign sign -k a.key -t $'two\nlines' -x g f
+	[[ $stderr == *"the trusted comment is not a line of text" ]] && [ ! -e g ]
+	run -3 --separate-stderr bash -c 'mai-sign verify -p a.pub f >/dev/full'
+	[[ $stderr == *"No space left"* ]]
+	head -c 1000 /dev/urandom >random
+	for x in random empty f a.pub a.key; do
+		: >>$x
+		run -1 --separate-stderr mai-sign verify -p a.pub -x $x f
+		[ "${#stderr_lines[@]}" = 1 ] || fail "$x: $stderr"
+	done
 }
