@@ -2,6 +2,7 @@
 
 load setup
 load stream
+no_leak_check
 
 computed='llama-gqa llama-mha-tied llama-rope-freqs llama-rope-linear llama-rope-yarn types-f32 types-f16 types-bf16 types-q8_0'
 

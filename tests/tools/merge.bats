@@ -3,6 +3,7 @@
 load setup
 load shard
 load stream
+no_leak_check
 
 # adapter OUT RANK ALPHA TYPE SEED [WHAT]: a random one for stories260K
 adapter() {

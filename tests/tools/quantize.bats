@@ -3,6 +3,7 @@
 load setup
 load shard
 load stream
+no_leak_check
 
 prompt='Once upon a time'
 

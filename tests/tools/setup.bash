@@ -17,6 +17,12 @@ need_aarch64() {
 	[ -x "$AARCH64/mai-run" ] || skip "needs make CROSS=aarch64-linux-gnu- O=build/aarch64"
 }
 
+# For tests that compare figures, in hundreds of processes: none looks for leaks at its end, which takes a sanitizer's longer than
+# all else. Tests of what the tools do look for them.
+no_leak_check() {
+	[ -z "${ASAN_OPTIONS:-}" ] || export ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0
+}
+
 # The names of all tools.
 tools() {
 	local f

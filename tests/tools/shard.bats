@@ -2,6 +2,7 @@
 
 load setup
 load shard
+no_leak_check
 
 layers() {
 	mai-shard info --json "$1" | jq .layers

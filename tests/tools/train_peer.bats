@@ -2,6 +2,7 @@
 
 load setup
 load stream
+no_leak_check
 
 setup() {
 	need_torch
