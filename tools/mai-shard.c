@@ -12,6 +12,7 @@
 #include "model/merge.h"
 #include "model/model.h"
 #include "model/quantize.h"
+#include "trust/signed_model.h"
 
 static const struct opt no_opts[] = { { 0 } };
 static const struct opt_tool top = { "mai-shard", "info [--json] [--ids] MODEL|SHARD...\n"
@@ -20,6 +21,10 @@ static const struct opt_tool top = { "mai-shard", "info [--json] [--ids] MODEL|S
 	"mai-shard quantize -q TYPE -o OUT MODEL\n"
 	"mai-shard merge (--lora ADAPTER[:SCALE] ... | --mean) -o OUT MODEL...",
 	"cuts models into shards, puts them together again, and writes them anew; each verb has a --help of its own", no_opts };
+
+/* Of all verbs: what they read is to be signed by a key of this list. */
+static const char *trust;
+#define TRUST { 0, "trust", "FILE", OPT_STR, &trust, 0, 0, "read only what is signed by a key of this list" }
 
 static void
 show_progress(void *arg, const char *what, uint64_t done, uint64_t total)
@@ -31,8 +36,10 @@ show_progress(void *arg, const char *what, uint64_t done, uint64_t total)
 static struct model *
 open_model(char **paths, int n)
 {
-	struct model *m = model_open((const char *const *)paths, (uint32_t)n);
+	struct model *m = NULL;
 
+	if (!trust || signed_models(trust, (const char *const *)paths, (size_t)n, false) == 0)
+		m = model_open((const char *const *)paths, (uint32_t)n);
 	if (m)
 		m->progress = show_progress;
 	return m;
@@ -62,6 +69,7 @@ static struct {
 static const struct opt info_opts[] = {
 	{ 0, "json", NULL, OPT_FLAG, &info.json, 0, 0, "print a JSON object" },
 	{ 0, "ids", NULL, OPT_FLAG, &info.ids, 0, 0, "compute the model id where it isn't known: reads all weights" },
+	TRUST,
 	{ 0 },
 };
 static const struct opt_tool info_tool = { "mai-shard info", "[--json] [--ids] MODEL|SHARD...", "says what a model is",
@@ -108,6 +116,7 @@ static const struct opt split_opts[] = {
 	{ 'b', "bytes", "SIZE", OPT_SIZE, &split.bytes, 0, 0, "as few shards as fit SIZE each: 500M, 2G" },
 	{ 'o', "output", "DIR", OPT_STR, &split.dir, 0, 0, "folder to write 0.gguf ... and manifest.json to" },
 	{ 0, "stock", NULL, OPT_FLAG, &split.stock, 0, 0, "plain tensor types, which other programs open" },
+	TRUST,
 	{ 0 },
 };
 static const struct opt_tool split_tool = { "mai-shard split", "(-n N | -l RANGES | -b SIZE) [--stock] -o DIR MODEL",
@@ -151,6 +160,7 @@ names_file(void)
 
 static const struct opt join_opts[] = {
 	{ 'o', "output", "OUT", OPT_STR, &out, 0, 0, "file to write" },
+	TRUST,
 	{ 0 },
 };
 static const struct opt_tool join_tool = { "mai-shard join", "-o OUT MANIFEST|SHARD...",
@@ -183,6 +193,7 @@ static struct {
 static const struct opt quantize_opts[] = {
 	{ 'q', "type", "TYPE", OPT_STR, &quantize.name, 0, 0, "of the matrices: f32, f16, bf16 or q8_0" },
 	{ 'o', "output", "OUT", OPT_STR, &out, 0, 0, "file to write" },
+	TRUST,
 	{ 0 },
 };
 static const struct opt_tool quantize_tool = { "mai-shard quantize", "-q TYPE -o OUT MODEL",
@@ -222,6 +233,7 @@ static const struct opt merge_opts[] = {
 	{ 0, "lora", "ADAPTER[:SCALE]", OPT_LIST, &merge.lora, 0, 0, "add an adapter; may be given several times" },
 	{ 0, "mean", NULL, OPT_FLAG, &merge.mean, 0, 0, "average models, each named as MODEL[:WEIGHT]" },
 	{ 'o', "output", "OUT", OPT_STR, &out, 0, 0, "file to write" },
+	TRUST,
 	{ 0 },
 };
 static const struct opt_tool merge_tool = { "mai-shard merge",
@@ -234,6 +246,8 @@ add_adapters(const struct model *m)
 	struct adapter_list l;
 	int rc;
 
+	if (trust && signed_models(trust, merge.lora.item, merge.lora.n, true) < 0)
+		return -1;
 	if (adapters_open(&l, merge.lora.item, merge.lora.n, m) < 0)
 		return -1;
 	rc = merge_adapters(m, &l, out);
@@ -248,6 +262,8 @@ average(char **names, int n)
 	int rc;
 
 	io_out_clean_on_signals();
+	if (trust && signed_models(trust, (const char *const *)names, (size_t)n, true) < 0)
+		return msg_fail();
 	if (merge_open(&l, names, (size_t)n) < 0)
 		return msg_fail();
 	for (size_t i = 0; i < l.n; i++)

@@ -19,12 +19,13 @@
 #include "trust/pass.h"
 #include "trust/peerid.h"
 #include "trust/signature.h"
+#include "trust/signed_model.h"
 
 static const struct opt no_opts[] = { { 0 } };
 static const struct opt_tool top = { "mai-sign", "keygen [-o NAME] [-W] [--json]\n"
 	"mai-sign id [--json] [PUBLIC]\n"
 	"mai-sign sign [-k KEY] [-x SIGNATURE] FILE...\n"
-	"mai-sign verify [-p KEY | -a LIST] [-x SIGNATURE] [--json] FILE...",
+	"mai-sign verify [-p KEY | -a LIST] [-x SIGNATURE | -m] [--json] FILE...",
 	"makes keys and the names that they give to people and nodes, signs and verifies files; each verb has a --help of its own",
 	no_opts };
 
@@ -58,13 +59,13 @@ static const struct opt gen_opts[] = {
 };
 static const struct opt_tool gen_tool = { "mai-sign keygen", "[-o NAME] [-W] [--json]", "makes a key: for files, a person and a node", gen_opts };
 
-/* NAME and an ending; freed by free(). */
+/* Freed by free(). */
 static char *
-file_name(const char *ending)
+with_ending(const char *name, const char *ending)
 {
-	char *path = mem_alloc(strlen(gen.name) + strlen(ending) + 1, 1);
+	char *path = mem_alloc(strlen(name) + strlen(ending) + 1, 1);
 
-	return path ? strcat(strcpy(path, gen.name), ending) : NULL;
+	return path ? strcat(strcpy(path, name), ending) : NULL;
 }
 
 static int
@@ -103,8 +104,8 @@ run_keygen(int argc, char **argv)
 		if (config_make_folder() < 0)
 			return msg_fail();
 	}
-	secret = file_name(".key");
-	public = file_name(".pub");
+	secret = with_ending(gen.name, ".key");
+	public = with_ending(gen.name, ".pub");
 	rc = secret && public ? generate(&k, secret, public) : -1;
 	free(secret);
 	free(public);
@@ -154,27 +155,15 @@ static const struct opt sign_opts[] = {
 };
 static const struct opt_tool sign_tool = { "mai-sign sign", "[-k KEY] [-x SIGNATURE] FILE...", "signs files, as minisign does", sign_opts };
 
-/* FILE.minisig, or the one that is named; freed by free(). */
-static char *
-signature_name(const char *named, const char *path, const char *ending)
-{
-	char *name;
-
-	if (named)
-		return mem_strdup(named);
-	name = mem_alloc(strlen(path) + strlen(ending) + 1, 1);
-	return name ? strcat(strcpy(name, path), ending) : NULL;
-}
-
 static int
 sign_file(const struct key *k, const char *path)
 {
 	static struct signature s;
-	char *name = signature_name(sign.signature, path, ".minisig");
+	char *name = with_ending(path, ".minisig");
 	int rc = -1;
 
 	if (name && signature_make(&s, k, path, !sign.legacy, sign.comment, sign.trusted) == 0)
-		rc = signature_write(&s, name);
+		rc = signature_write(&s, sign.signature ? sign.signature : name);
 	free(name);
 	return rc;
 }
@@ -215,26 +204,25 @@ run_sign(int argc, char **argv)
 
 static struct {
 	const char *key, *list, *signature;
-	bool json;
+	bool model, json;
 } check;
 static const struct opt check_opts[] = {
 	{ 'p', "key", "KEY", OPT_STR, &check.key, 0, 0, "who must have signed: file, did:key, PeerId, RW..., or a name of the list" },
 	{ 'a', "allow", "FILE", OPT_STR, &check.list, 0, 0, "list of those who may have (~/.config/mai/trusted)" },
 	{ 'x', "signature", "FILE", OPT_STR, &check.signature, 0, 0, "the signature (FILE.minisig, or else FILE.sig)" },
+	{ 'm', "model", NULL, OPT_FLAG, &check.model, 0, 0, "a model: a manifest with its shards, or a file that the manifest beside it names" },
 	{ 0, "json", NULL, OPT_FLAG, &check.json, 0, 0, "print JSON" },
 	{ 0 },
 };
-static const struct opt_tool check_tool = { "mai-sign verify", "[-p KEY | -a LIST] [-x SIGNATURE] [--json] FILE...",
+static const struct opt_tool check_tool = { "mai-sign verify", "[-p KEY | -a LIST] [-x SIGNATURE | -m] [--json] FILE...",
 	"verifies signatures of minisign and signify, and prints their comments", check_opts };
 
 static int
 read_list(struct keylist *l)
 {
 	char path[CONFIG_PATH];
-	const char *name = check.list ? check.list : config_file(path, "trusted");
-	int fd = io_open(name);
 
-	return fd < 0 ? -1 : keylist_read(l, fd, name);
+	return keylist_load(l, check.list ? check.list : config_file(path, "trusted"));
 }
 
 /* The key that -p names. */
@@ -292,33 +280,15 @@ print_signer(const char *path, const struct signature *s, const struct keylist_e
 	return rc;
 }
 
-/* The one that is named, or is there; else that of minisign. Freed by free(). */
-static char *
-find_signature(const char *path)
-{
-	char *name = signature_name(check.signature, path, ".minisig"), *other;
-
-	if (!name || check.signature || access(name, F_OK) == 0)
-		return name;
-	other = signature_name(NULL, path, ".sig");
-	if (!other || access(other, F_OK) != 0) {
-		free(other);
-		return name;
-	}
-	free(name);
-	return other;
-}
-
 static int
 verify_file(const char *path, const struct keylist *l)
 {
 	static struct signature s;
 	const struct keylist_entry *signer;
-	char *name = find_signature(path);
-	int rc = name ? signature_read(&s, name) : -1;
 
-	free(name);
-	if (rc < 0)
+	if (check.model)
+		return (signer = signed_model(path, l)) ? print_signer(path, &(struct signature){ 0 }, signer) : -1;
+	if ((check.signature ? signature_read(&s, check.signature) : signature_read_of(&s, path)) < 0)
 		return -1;
 	if (!(signer = signature_signer(&s, path, l)))
 		return err_wrap("%s", path);
@@ -335,6 +305,8 @@ run_verify(int argc, char **argv)
 		return opt_exit_status();
 	if ((rc = check_files(&check_tool, argv + first, argc - first, check.signature)) != 0)
 		return rc;
+	if (check.model && check.signature)
+		return opt_usage(&check_tool, "-m finds the signature itself, -x names it");
 	if (read_keys(&l) < 0)
 		status = msg_fail();
 	else

@@ -1,8 +1,10 @@
+#include <fcntl.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "base/mem.h"
@@ -114,7 +116,6 @@ read_file(struct manifest *mf, const json_t *o, const char *path)
 {
 	const char *name = json_string_value(json_object_get(o, "file"));
 	uint64_t first, last, size;
-	struct stat st;
 	uint32_t i = mf->n;
 
 	if (!name || !is_plain_name(name))
@@ -128,11 +129,8 @@ read_file(struct manifest *mf, const json_t *o, const char *path)
 		return -1;
 	mf->first[i] = (uint32_t)first;
 	mf->last[i] = (uint32_t)last;
+	mf->size[i] = size;
 	mf->n++;
-	if (stat(mf->paths[i], &st) != 0)
-		return err_sys("%s", mf->paths[i]);
-	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != size)
-		return err_set(ERR_DATA, "%s: the file has not the %" PRIu64 " bytes that %s states", mf->paths[i], size, path);
 	return 0;
 }
 
@@ -163,8 +161,8 @@ read_root(struct manifest *mf, const json_t *root, const char *path)
 	return 0;
 }
 
-int
-manifest_read(struct manifest *mf, const char *path)
+static int
+load(struct manifest *mf, const char *path)
 {
 	struct io_map map;
 	json_error_t e;
@@ -187,6 +185,77 @@ manifest_read(struct manifest *mf, const char *path)
 	if (rc < 0)
 		manifest_free(mf);
 	return rc;
+}
+
+static int
+check_file(const struct manifest *mf, uint32_t i, const char *path)
+{
+	struct stat st;
+
+	if (stat(mf->paths[i], &st) != 0)
+		return err_sys("%s", mf->paths[i]);
+	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != mf->size[i])
+		return err_set(ERR_DATA, "%s: the file has not the %" PRIu64 " bytes that %s states", mf->paths[i], mf->size[i], path);
+	return 0;
+}
+
+int
+manifest_read(struct manifest *mf, const char *path)
+{
+	if (load(mf, path) < 0)
+		return -1;
+	for (uint32_t i = 0; i < mf->n; i++)
+		if (check_file(mf, i, path) < 0) {
+			manifest_free(mf);
+			return -1;
+		}
+	return 0;
+}
+
+int
+manifest_find(struct hash *sha256, const char *path, const char *name)
+{
+	struct manifest mf;
+	char *wanted;
+	int found = 0;
+
+	if (load(&mf, path) < 0)
+		return -1;
+	if (!(wanted = beside(path, name)))
+		found = -1;
+	for (uint32_t i = 0; found == 0 && i < mf.n; i++)
+		if (strcmp(mf.paths[i], wanted) == 0) {
+			*sha256 = mf.sha256[i];
+			found = 1;
+		}
+	free(wanted);
+	manifest_free(&mf);
+	return found;
+}
+
+char *
+manifest_beside(const char *path)
+{
+	return beside(path, MANIFEST_NAME);
+}
+
+bool
+manifest_is(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	struct stat st;
+	char begin[64];
+	ssize_t n = 0;
+
+	if (fd < 0)
+		return false;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+		n = read(fd, begin, sizeof begin);
+	close(fd);
+	for (ssize_t i = 0; i < n; i++)
+		if (!strchr(" \t\r\n", begin[i]))
+			return begin[i] == '{';
+	return false;
 }
 
 void

@@ -235,26 +235,6 @@ done:
 
 /* ---- a manifest ---- */
 
-/* Does the file begin as JSON does? Whatever can't be read is no manifest, and refused as what else it is. */
-static bool
-is_manifest(const char *path)
-{
-	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	struct stat st;
-	char begin[64];
-	ssize_t n = 0;
-
-	if (fd < 0)
-		return false;
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
-		n = read(fd, begin, sizeof begin);
-	close(fd);
-	for (ssize_t i = 0; i < n; i++)
-		if (!strchr(" \t\r\n", begin[i]))
-			return begin[i] == '{';
-	return false;
-}
-
 /* Are the shards those that the manifest states? */
 static int
 check_manifest(const struct model *m, const struct manifest *mf, const char *path)
@@ -286,7 +266,7 @@ open_manifest(const char *path)
 struct model *
 model_open(const char *const *paths, uint32_t n)
 {
-	return n == 1 && is_manifest(paths[0]) ? open_manifest(paths[0]) : open_files(paths, n);
+	return n == 1 && manifest_is(paths[0]) ? open_manifest(paths[0]) : open_files(paths, n);
 }
 
 void

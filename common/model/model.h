@@ -152,9 +152,19 @@ struct manifest {
 	uint32_t n;
 	struct hash model_id, vocab_id;
 	uint32_t first[MODEL_MAX_LAYERS], last[MODEL_MAX_LAYERS];
+	uint64_t size[MODEL_MAX_LAYERS];
 	struct hash sha256[MODEL_MAX_LAYERS]; /* of each file; not checked here */
 };
 int manifest_read(struct manifest *mf, const char *path);
+
+/* The SHA-256 that a manifest states for the shard of this name: 1; 0 where it names none such; -1. No shard is looked at. */
+int manifest_find(struct hash *sha256, const char *path, const char *name);
+
+/* Does the file begin as JSON does? Whatever can't be read is no manifest, and refused as what else it is. */
+bool manifest_is(const char *path);
+
+/* The path of the manifest in the folder of a file; NULL without memory, freed by free(). */
+char *manifest_beside(const char *path);
 void manifest_free(struct manifest *mf);
 
 #endif

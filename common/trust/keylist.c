@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/io.h"
 #include "base/mem.h"
 #include "trust/base64.h"
 #include "trust/peerid.h"
@@ -130,6 +131,14 @@ keylist_read(struct keylist *l, int fd, const char *path)
 	keylist_free(l);
 	*l = made;
 	return 0;
+}
+
+int
+keylist_load(struct keylist *l, const char *path)
+{
+	int fd = io_open(path);
+
+	return fd < 0 ? -1 : keylist_read(l, fd, path);
 }
 
 const struct keylist_entry *

@@ -35,6 +35,7 @@ int keylist_add(struct keylist *l, const struct key_public *k);
  * with a reason that names the line.
  */
 int keylist_read(struct keylist *l, int fd, const char *path);
+int keylist_load(struct keylist *l, const char *path); /* "-": stdin */
 
 /* The first entry of this key, or of this name; NULL when there is none. */
 const struct keylist_entry *keylist_find(const struct keylist *l, const uint8_t key[KEY_PUBLIC]);

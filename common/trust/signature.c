@@ -1,6 +1,5 @@
 #include "trust/signature.h"
 
-#include <openssl/evp.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,57 +13,24 @@
 #include "base/mem.h"
 #include "text/utf8.h"
 #include "trust/base64.h"
+#include "trust/digest.h"
 
 static const char untrusted_head[] = "untrusted comment: ", trusted_head[] = "trusted comment: ";
 enum {
-	HASH = 64,
 	SIGNED = 2 + KEY_NUMBER + KEY_SIGNATURE, /* bytes of the second line */
 	LONGEST_FILE = 1 << 15,
-	PIECE = 1 << 17,                         /* of a file to hash: stays in the cache */
 };
 
 /* ---- the data ---- */
 
 /* What is signed: a hash, or the data itself, which then is in memory. */
 struct data {
-	uint8_t hash[HASH];
+	uint8_t hash[DIGEST_BLAKE2B];
 	struct io_map map;
 	struct buf read;
 	const uint8_t *at;
 	size_t n;
 };
-
-static int
-hash_pieces(uint8_t to[HASH], int fd, const char *path, EVP_MD_CTX *hash, uint8_t *piece)
-{
-	ssize_t n;
-
-	if (!EVP_DigestInit_ex(hash, EVP_blake2b512(), NULL))
-		return err_set(ERR_SYSTEM, "libcrypto has no BLAKE2b");
-	do {
-		if ((n = io_read(fd, piece, PIECE, path)) < 0)
-			return -1;
-		EVP_DigestUpdate(hash, piece, (size_t)n);
-	} while (n == PIECE);
-	EVP_DigestFinal_ex(hash, to, NULL);
-	return 0;
-}
-
-static int
-hash_file(uint8_t to[HASH], int fd, const char *path)
-{
-	EVP_MD_CTX *hash = EVP_MD_CTX_new();
-	uint8_t *piece = mem_alloc64(PIECE, 1);
-	int rc = -1;
-
-	if (!hash)
-		err_set(ERR_SYSTEM, "no memory");
-	else if (piece)
-		rc = hash_pieces(to, fd, path, hash, piece);
-	EVP_MD_CTX_free(hash);
-	free(piece);
-	return rc;
-}
 
 static void
 data_free(struct data *d)
@@ -97,9 +63,9 @@ data_read(struct data *d, const char *path, bool hashed)
 	if (fd < 0)
 		return -1;
 	if (hashed) {
-		rc = hash_file(d->hash, fd, path);
+		rc = digest_blake2b(d->hash, fd, path);
 		d->at = d->hash;
-		d->n = HASH;
+		d->n = DIGEST_BLAKE2B;
 	} else {
 		rc = data_whole(d, fd, path);
 	}
@@ -208,10 +174,12 @@ signature_signer(const struct signature *s, const char *path, const struct keyli
 	char number[2 * KEY_NUMBER + 1];
 	struct key_public stated = { 0 };
 	struct data d;
-	bool any = false;
+	bool any = false, known = false;
 
-	for (size_t i = 0; i < l->n; i++)
+	for (size_t i = 0; i < l->n; i++) {
 		any |= may_be(s, &l->entry[i].key);
+		known |= memcmp(s->number, l->entry[i].key.number, KEY_NUMBER) == 0;
+	}
 	memcpy(stated.number, s->number, KEY_NUMBER);
 	if (!any) {
 		err_set(ERR_DATA, "signed by key %s, which is not known", key_number_text(&stated, number));
@@ -224,7 +192,7 @@ signature_signer(const struct signature *s, const char *path, const struct keyli
 			signer = &l->entry[i];
 	data_free(&d);
 	if (!signer)
-		err_set(ERR_DATA, "the signature is wrong");
+		err_set(ERR_DATA, known ? "the signature is wrong" : "the signature is wrong, or of another key");
 	return signer;
 }
 
@@ -330,6 +298,42 @@ signature_read(struct signature *s, const char *path)
 	if (n < 0)
 		return -1;
 	return signature_parse(s, text, (size_t)n) < 0 || check_lines(s, path) < 0 ? err_wrap("%s", path) : 0;
+}
+
+/* The file's name with an ending; freed by free(). */
+static char *
+with_ending(const char *path, const char *ending)
+{
+	char *name = mem_alloc(strlen(path) + strlen(ending) + 1, 1);
+
+	return name ? strcat(strcpy(name, path), ending) : NULL;
+}
+
+/* Whether there is a file of this ending too. */
+static bool
+is_beside(const char *path, const char *ending)
+{
+	char *name = with_ending(path, ending);
+	bool there = name && access(name, F_OK) == 0;
+
+	free(name);
+	return there;
+}
+
+bool
+signature_exists(const char *path)
+{
+	return is_beside(path, ".minisig") || is_beside(path, ".sig");
+}
+
+int
+signature_read_of(struct signature *s, const char *path)
+{
+	char *name = with_ending(path, !is_beside(path, ".minisig") && is_beside(path, ".sig") ? ".sig" : ".minisig");
+	int rc = name ? signature_read(s, name) : -1;
+
+	free(name);
+	return rc;
 }
 
 int

@@ -43,6 +43,12 @@ int signature_make(struct signature *s, const struct key *k, const char *path, b
  */
 int signature_parse(struct signature *s, const char *text, size_t n);
 int signature_read(struct signature *s, const char *path);
+
+/* The signature beside a file: FILE.minisig, or else FILE.sig. */
+bool signature_exists(const char *path);
+int signature_read_of(struct signature *s, const char *path);
+
+/* 0, or -1 with a reason. */
 int signature_write(const struct signature *s, const char *path);
 
 /* Who of the list has signed the file and the trusted comment; NULL, with a reason, where it is nobody. */

@@ -167,7 +167,7 @@ some() {
 	[ "$(mai-sign verify -a list -p alice f)" = "f: signed by $a: the first" ]
 	mai-sign verify -a list --json f | jq -e --arg did "$a" '. == { file: "f", did: $did, name: "alice", comment: "the first" }'
 	run -1 --separate-stderr mai-sign verify -a list -p bob f
-	[ "$stderr" = "mai-sign: f: the signature is wrong" ]
+	[ "$stderr" = "mai-sign: f: the signature is wrong, or of another key" ]
 	run -1 mai-sign verify -a list -p carol f
 	sed -i /alice/d list
 	run -1 mai-sign verify -a list f
@@ -206,4 +206,58 @@ some() {
 		run -1 --separate-stderr mai-sign verify -p a.pub -x $x f
 		[ "${#stderr_lines[@]}" = 1 ] || fail "$x: $stderr"
 	done
+}
+
+# refuses TEXT COMMAND...: status 1, one line that ends so, nothing on stdout
+refuses() {
+	local text=$1
+	shift
+	run -1 --separate-stderr "$@" </dev/null
+	[ -z "$output" ] && [ "${#stderr_lines[@]}" = 1 ] && [[ $stderr == *"$text" ]] || fail "$*: $output $stderr"
+}
+
+@test "models: one signature vouches for all shards, and each is checked by itself" {
+	need_shared models/stories260K.gguf
+	mai-sign keygen -W -o a >/dev/null
+	mai-sign keygen -W -o b >/dev/null
+	echo "$(mai-sign id --json a.pub | jq -r .did) alice" >list
+	echo "$(mai-sign id --json b.pub | jq -r .did) bob" >others
+	cp "$M" whole.gguf
+	mai-shard split -q -n 2 -o parts whole.gguf
+	run -3 mai-sign verify -a list -m parts/manifest.json
+	refuses "parts/1.gguf: is not signed, and neither is parts/manifest.json" mai-run --trust list parts/1.gguf
+	mai-sign sign -k a.key parts/manifest.json whole.gguf
+	[ "$(mai-sign verify -a list -m parts/manifest.json parts/1.gguf whole.gguf)" = \
+		"$(printf '%s: signed by alice\n' parts/manifest.json parts/1.gguf whole.gguf)" ]
+	mai-tokenize -m "$M" "Once upon a time" >in.mai
+	mai-run -n 5 --temp 0 "$M" <in.mai >want
+	for model in whole.gguf parts/manifest.json "parts/0.gguf parts/1.gguf"; do
+		# shellcheck disable=SC2086
+		mai-run -n 5 --temp 0 --trust list $model <in.mai | cmp - want
+		# shellcheck disable=SC2086
+		refuses ": the signature is wrong, or of another key" mai-run -n 5 --trust others $model
+	done
+	mai-run -n 5 --temp 0 --via 'mai-run --trust list parts/0.gguf | mai-run --trust list parts/1.gguf' <in.mai | cmp - want
+	# who has one shard needs no other
+	mkdir one
+	cp parts/1.gguf parts/manifest.json* one
+	mai-sign verify -a list -m one/1.gguf
+	run -3 mai-sign verify -a list -m one/manifest.json
+	# the verbs of mai-shard
+	mai-shard info --trust list parts/manifest.json >info
+	mai-shard join --trust list -o joined.gguf parts/manifest.json
+	mai-shard quantize -q q8_0 --trust list -o q.gguf whole.gguf
+	refuses "is not signed, and neither is manifest.json" mai-shard info --trust list q.gguf
+	refuses "is not signed, and neither is manifest.json" mai-shard merge --mean --trust list -o mean.gguf whole.gguf:0.5 q.gguf
+	refuses ": the signature is wrong, or of another key" mai-shard split -n 2 --trust others -o other whole.gguf
+	[ ! -e other ] && [ ! -e mean.gguf ]
+	# another shard, a byte of one, a manifest that names another
+	cp parts/1.gguf one/2.gguf
+	refuses "one/2.gguf: is not signed, and one/manifest.json does not name it" mai-run --trust list one/2.gguf
+	printf '\1' | dd of=one/1.gguf bs=1 seek=500000 conv=notrunc status=none
+	refuses "one/1.gguf: not the file that one/manifest.json states (SHA-256)" mai-run --trust list one/1.gguf
+	sed -i "s/$(sha256sum parts/1.gguf | cut -d ' ' -f 1)/$(sha256sum one/1.gguf | cut -d ' ' -f 1)/" one/manifest.json
+	refuses "one/manifest.json: the signature is wrong, or of another key" mai-run --trust list one/1.gguf
+	run -2 mai-run -n 5 --trust list --via 'cat'
+	run -3 mai-run -n 5 --trust none whole.gguf
 }

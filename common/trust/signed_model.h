@@ -1,0 +1,25 @@
+/*
+ * signed_model.h: models that somebody vouches for. A file of a model is signed by FILE.minisig (or FILE.sig), or by the signature of
+ * the manifest.json beside it, which states the SHA-256 of each shard: who has one shard, the manifest and its signature needs
+ * no other file to check what he has.
+ *
+ * What is checked is what lies there now. Who can write to the folder can change it afterwards.
+ */
+#ifndef MAI_TRUST_SIGNED_MODEL_H
+#define MAI_TRUST_SIGNED_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "trust/keylist.h"
+
+/* Who of the list has signed a file, or a manifest with all shards that it names; NULL with a reason. */
+const struct keylist_entry *signed_model(const char *path, const struct keylist *l);
+
+/*
+ * Are the files all signed by somebody whose key is in the file `list`? `numbered`: each is FILE[:X], with a number. 0, or -1 with a
+ * reason.
+ */
+int signed_models(const char *list, const char *const *names, size_t n, bool numbered);
+
+#endif
