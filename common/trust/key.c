@@ -176,6 +176,15 @@ read_file(const char *path, bool secret, uint8_t *to, size_t n)
 	return rc;
 }
 
+/* Kept from swap space and core files; where the system does not grant that, as good as it is. */
+static void
+hold(struct key *k)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), begin = (uintptr_t)k & ~(page - 1);
+
+	sodium_mlock((void *)begin, (uintptr_t)k + sizeof *k - begin);
+}
+
 char *
 key_number_text(const struct key_public *k, char to[2 * KEY_NUMBER + 1])
 {
@@ -199,8 +208,10 @@ int
 key_read_secret(struct key *k, const char *path, key_ask *ask, void *arg)
 {
 	uint8_t data[SECRET_SIZE], public[KEY_PUBLIC], secret[KEY_SECRET];
-	int rc = read_file(path, true, data, sizeof data);
+	int rc;
 
+	hold(k);
+	rc = read_file(path, true, data, sizeof data);
 	if (rc == 0 && unpack_secret(k, data, path, ask, arg) < 0)
 		rc = err_wrap("%s", path);
 	sodium_memzero(data, sizeof data);
@@ -246,6 +257,7 @@ key_generate(struct key *k)
 {
 	if (sodium_init() < 0)
 		return err_set(ERR_SYSTEM, "libsodium can't be used here");
+	hold(k);
 	randombytes_buf(k->public.number, KEY_NUMBER);
 	crypto_sign_keypair(k->public.bytes, k->secret);
 	return 0;

@@ -29,7 +29,10 @@ struct key {
 	uint8_t secret[KEY_SECRET];
 };
 
-/* All that return int: 0, or -1 with a reason. */
+/*
+ * All that return int: 0, or -1 with a reason. The pages of a key that is made or read are locked in memory, and in no core file, until
+ * the process ends.
+ */
 int key_generate(struct key *k);
 void key_wipe(struct key *k);
 
