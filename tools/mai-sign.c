@@ -1,9 +1,10 @@
-/* mai-sign: keys and the names they give, signatures of files. */
+/* mai-sign: keys and the names they give, signatures of files, credentials. */
 #include <jansson.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -14,6 +15,9 @@
 #include "base/msg.h"
 #include "base/opt.h"
 #include "text/utf8.h"
+#include "trust/credential.h"
+#include "trust/datetime.h"
+#include "trust/jcs.h"
 #include "trust/key.h"
 #include "trust/keylist.h"
 #include "trust/pass.h"
@@ -25,8 +29,11 @@ static const struct opt no_opts[] = { { 0 } };
 static const struct opt_tool top = { "mai-sign", "keygen [-o NAME] [-W] [--json]\n"
 	"mai-sign id [--json] [PUBLIC]\n"
 	"mai-sign sign [-k KEY] [-x SIGNATURE] FILE...\n"
-	"mai-sign verify [-p KEY | -a LIST] [-x SIGNATURE | -m] [--json] FILE...",
-	"makes keys and the names that they give to people and nodes, signs and verifies files; each verb has a --help of its own",
+	"mai-sign verify [-p KEY | -a LIST] [-x SIGNATURE | -m] [--json] FILE...\n"
+	"mai-sign attest [-k KEY] [-T TYPE] [--until MOMENT] [FILE]\n"
+	"mai-sign check [-p KEY | -a LIST] [-s ID] [-T TYPE] FILE...",
+	"makes keys and the names that they give to people and nodes, signs and verifies files, issues and checks credentials; "
+	"each verb has a --help of its own",
 	no_opts };
 
 static int
@@ -295,11 +302,26 @@ verify_file(const char *path, const struct keylist *l)
 	return print_signer(path, &s, signer);
 }
 
+/* Tries all, with the keys that count; returns the exit status. */
+static int
+each_file(char **files, int n, int (*try)(const char *path, const struct keylist *l))
+{
+	struct keylist l = { 0 };
+	int status = 0, rc;
+
+	if (read_keys(&l) < 0)
+		return msg_fail();
+	for (int i = 0; i < n; i++)
+		if (try(files[i], &l) < 0 && (rc = msg_fail()) > status)
+			status = rc;
+	keylist_free(&l);
+	return io_close_stdout() < 0 ? msg_fail() : status;
+}
+
 static int
 run_verify(int argc, char **argv)
 {
-	int first = opt_parse(&check_tool, argc, argv), rc, status = 0;
-	struct keylist l = { 0 };
+	int first = opt_parse(&check_tool, argc, argv), rc;
 
 	if (first < 0)
 		return opt_exit_status();
@@ -307,19 +329,147 @@ run_verify(int argc, char **argv)
 		return rc;
 	if (check.model && check.signature)
 		return opt_usage(&check_tool, "-m finds the signature itself, -x names it");
-	if (read_keys(&l) < 0)
-		status = msg_fail();
-	else
-		for (int i = first; i < argc; i++)
-			if (verify_file(argv[i], &l) < 0 && (rc = msg_fail()) > status)
-				status = rc;
-	keylist_free(&l);
-	if (io_close_stdout() < 0)
-		return msg_fail();
-	return status;
+	return each_file(argv + first, argc - first, verify_file);
 }
 
-static const struct opt_verb verbs[] = { { "keygen", run_keygen }, { "id", run_id }, { "sign", run_sign }, { "verify", run_verify }, { 0 } };
+/* ---- attest ---- */
+
+static struct {
+	const char *key, *type, *until;
+} attest = { .type = "" };
+static const struct opt attest_opts[] = {
+	{ 'k', "key", "FILE", OPT_STR, &attest.key, 0, 0, "secret key of the issuer (~/.config/mai/me.key)" },
+	{ 'T', "type", "TYPE", OPT_STR, &attest.type, 0, 0, "what kind of credential it is" },
+	{ 0, "until", "MOMENT", OPT_STR, &attest.until, 0, 0, "valid until then: 2026-01-02T03:04:05Z (for ever)" },
+	{ 0 },
+};
+static const struct opt_tool attest_tool = { "mai-sign attest", "[-k KEY] [-T TYPE] [--until MOMENT] [FILE]",
+	"issues a credential that says what the JSON object in FILE (stdin) says of its \"id\"", attest_opts };
+
+/* NULL with a reason. */
+static json_t *
+read_json(const char *path)
+{
+	struct buf text = { 0 };
+	int fd = io_open(path);
+	json_t *o = NULL;
+
+	if (fd < 0)
+		return NULL;
+	if (io_read_all(fd, &text, path) == 0 && !(o = jcs_parse((const char *)text.data, text.len)))
+		err_wrap("%s", path);
+	if (fd != STDIN_FILENO)
+		close(fd);
+	buf_free(&text);
+	return o;
+}
+
+/* The canonical text, on a line. */
+static int
+print_json(const json_t *o)
+{
+	struct buf text = { 0 };
+	int rc = jcs_add(&text, o);
+
+	if (rc == 0 && (fwrite(text.data, 1, text.len, stdout) != text.len || putchar('\n') == EOF))
+		rc = err_sys("stdout");
+	buf_free(&text);
+	return rc;
+}
+
+static int
+issue(json_t *claims, int64_t until)
+{
+	char mine[CONFIG_PATH];
+	struct key k;
+	json_t *o;
+	int rc = -1;
+
+	if (key_read_secret(&k, attest.key ? attest.key : config_file(mine, "me.key"), pass_ask, NULL) < 0)
+		return -1;
+	if ((o = credential_issue(&k, attest.type, claims, (int64_t)time(NULL), until)))
+		rc = print_json(o);
+	key_wipe(&k);
+	json_decref(o);
+	return rc;
+}
+
+static int
+run_attest(int argc, char **argv)
+{
+	int first = opt_parse(&attest_tool, argc, argv), rc;
+	int64_t until = CREDENTIAL_ALWAYS;
+	json_t *claims;
+
+	if (first < 0)
+		return opt_exit_status();
+	if (argc - first > 1)
+		return opt_usage(&attest_tool, "one file is taken");
+	if (attest.until && !datetime_parse(&until, attest.until))
+		return opt_usage(&attest_tool, "'%s' is no moment such as 2026-01-02T03:04:05Z", attest.until);
+	if (!(claims = read_json(first < argc ? argv[first] : "-")))
+		return msg_fail();
+	rc = issue(claims, until);
+	json_decref(claims);
+	return rc < 0 || io_close_stdout() < 0 ? msg_fail() : 0;
+}
+
+/* ---- check ---- */
+
+static const char *wanted_type, *wanted_subject;
+static const struct opt credential_opts[] = {
+	{ 'p', "key", "KEY", OPT_STR, &check.key, 0, 0, "who must have issued it: file, did:key, PeerId, RW..., or a name of the list" },
+	{ 'a', "allow", "FILE", OPT_STR, &check.list, 0, 0, "list of those who may have (~/.config/mai/trusted)" },
+	{ 's', "subject", "ID", OPT_STR, &wanted_subject, 0, 0, "of whom it must speak" },
+	{ 'T', "type", "TYPE", OPT_STR, &wanted_type, 0, 0, "what kind of credential it must be" },
+	{ 0 },
+};
+static const struct opt_tool credential_tool = { "mai-sign check", "[-p KEY | -a LIST] [-s ID] [-T TYPE] FILE...",
+	"checks credentials, and prints what they say, as JSON", credential_opts };
+
+static int
+check_credential(const json_t *o, const struct keylist *l)
+{
+	char did[PEERID_DID];
+	struct credential c;
+
+	if (credential_check(o, (int64_t)time(NULL), &c) < 0)
+		return -1;
+	if (!keylist_find(l, c.issuer))
+		return err_set(ERR_DATA, "issued by %s, who is not known", peerid_did(c.issuer, did));
+	if (wanted_type && strcmp(wanted_type, c.type) != 0)
+		return err_set(ERR_DATA, "not of the type that is wanted");
+	if (wanted_subject && strcmp(wanted_subject, c.subject) != 0)
+		return err_set(ERR_DATA, "speaks of somebody else");
+	return print_json(c.claims);
+}
+
+static int
+check_file(const char *path, const struct keylist *l)
+{
+	json_t *o = read_json(path);
+	int rc = o ? 0 : -1;
+
+	if (o && check_credential(o, l) < 0)
+		rc = err_wrap("%s", path);
+	json_decref(o);
+	return rc;
+}
+
+static int
+run_check(int argc, char **argv)
+{
+	int first = opt_parse(&credential_tool, argc, argv);
+
+	if (first < 0)
+		return opt_exit_status();
+	if (first == argc)
+		return opt_usage(&credential_tool, "no file to check");
+	return each_file(argv + first, argc - first, check_file);
+}
+
+static const struct opt_verb verbs[] = { { "keygen", run_keygen }, { "id", run_id }, { "sign", run_sign }, { "verify", run_verify },
+	{ "attest", run_attest }, { "check", run_check }, { 0 } };
 
 int
 main(int argc, char **argv)

@@ -1,10 +1,11 @@
 /*
- * Any bytes as JSON to be canonical, and as a document with a proof. Canonical text is canonical already, and no document that was not
+ * Any bytes as JSON to be canonical, as a document with a proof, and as a credential. Canonical text is canonical already, and no document that was not
  * signed with the key at hand carries its proof.
  */
 #include <stdlib.h>
 #include <string.h>
 
+#include "trust/credential.h"
 #include "trust/jcs.h"
 #include "trust/proof.h"
 
@@ -38,7 +39,10 @@ try_proof(json_t *document)
 	uint8_t signer[KEY_PUBLIC];
 	static struct key k;
 
+	struct credential c;
+
 	proof_check(document, 0, signer);
+	credential_check(document, 0, &c);
 	if (k.public.bytes[0] == 0)
 		must(key_generate(&k) == 0);
 	if (proof_add(document, &k, 0) == 0)

@@ -263,3 +263,40 @@ refuses() {
 	run -2 mai-run -n 5 --trust list --via 'cat'
 	run -3 mai-run -n 5 --trust none whole.gguf
 }
+
+@test "credentials: issued for who is named, checked offline, printed as JSON; changed ones are refused" {
+	mai-sign keygen -W -o a >/dev/null
+	mai-sign keygen -W -o b >/dev/null
+	a=$(mai-sign id --json a.pub | jq -r .did)
+	b=$(mai-sign id --json b.pub | jq -r .did)
+	echo "$a alice" >list
+	jq -n --arg b "$b" '{ id: $b, model: "3fc7", quota: 1000 }' >claims
+	mai-sign attest -k a.key -T NodeCapability --until 2999-01-01T00:00:00Z claims >c
+	mai-sign attest -k a.key <claims >for-ever
+	jq -e --arg a "$a" --arg b "$b" '.issuer == $a and .credentialSubject.id == $b and .proof.cryptosuite == "eddsa-jcs-2022" and
+		.["@context"][0] == "https://www.w3.org/ns/credentials/v2" and .type == ["VerifiableCredential", "NodeCapability"]' c
+	mai-sign check -a list -T NodeCapability -s "$b" c | jq -e --slurpfile want claims '. == $want[0]'
+	[ "$(mai-sign check -p alice -a list c for-ever | wc -l)" = 2 ]
+	mai-sign check -p a.pub - <for-ever
+	# its form does not matter, what it says does
+	jq . c | mai-sign check -p a.pub -
+	refuses "c: issued by $a, who is not known" mai-sign check -p b.pub c
+	refuses "c: not of the type that is wanted" mai-sign check -p a.pub -T Licence c
+	refuses "c: speaks of somebody else" mai-sign check -p a.pub -s "$a" c
+	sed 's/1000/9000/' c >more
+	refuses "more: the proof's signature is wrong" mai-sign check -p a.pub more
+	mai-sign attest -k a.key --until 2001-01-01T00:00:00Z claims >old
+	refuses "old: expired at 2001-01-01T00:00:00Z" mai-sign check -p a.pub old
+	jq '.issuer = "'"$b"'"' c >other
+	refuses "other: the proof's signature is wrong" mai-sign check -p a.pub other
+	head -c 1000 /dev/urandom >random
+	: >empty
+	for f in claims random empty a.pub a.key; do
+		refuses "" mai-sign check -p a.pub $f
+	done
+	refuses "" mai-sign attest -k a.key random
+	refuses "what is said is no object, or an empty one" sh -c 'echo "[]" | mai-sign attest -k a.key'
+	run -2 mai-sign attest -k a.key --until tomorrow claims
+	run -2 mai-sign check -p a.pub
+	run -3 mai-sign check -p a.pub none
+}
