@@ -66,15 +66,6 @@ static const struct opt gen_opts[] = {
 };
 static const struct opt_tool gen_tool = { "mai-sign keygen", "[-o NAME] [-W] [--json]", "makes a key: for files, a person and a node", gen_opts };
 
-/* Freed by free(). */
-static char *
-with_ending(const char *name, const char *ending)
-{
-	char *path = mem_alloc(strlen(name) + strlen(ending) + 1, 1);
-
-	return path ? strcat(strcpy(path, name), ending) : NULL;
-}
-
 static int
 generate(struct key *k, const char *secret, const char *public)
 {
@@ -111,8 +102,8 @@ run_keygen(int argc, char **argv)
 		if (config_make_folder() < 0)
 			return msg_fail();
 	}
-	secret = with_ending(gen.name, ".key");
-	public = with_ending(gen.name, ".pub");
+	secret = mem_join(gen.name, ".key");
+	public = mem_join(gen.name, ".pub");
 	rc = secret && public ? generate(&k, secret, public) : -1;
 	free(secret);
 	free(public);
@@ -166,7 +157,7 @@ static int
 sign_file(const struct key *k, const char *path)
 {
 	static struct signature s;
-	char *name = with_ending(path, ".minisig");
+	char *name = mem_join(path, ".minisig");
 	int rc = -1;
 
 	if (name && signature_make(&s, k, path, !sign.legacy, sign.comment, sign.trusted) == 0)

@@ -71,3 +71,11 @@ mem_strdup(const char *s)
 		memcpy(p, s, n);
 	return p;
 }
+
+char *
+mem_join(const char *a, const char *b)
+{
+	char *both = mem_alloc(strlen(a) + strlen(b) + 1, 1);
+
+	return both ? strcat(strcpy(both, a), b) : NULL;
+}

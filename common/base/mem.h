@@ -49,5 +49,6 @@ void *mem_alloc64(size_t n, size_t size);
 int mem_grow(void *array, size_t *cap, size_t need, size_t size);
 
 char *mem_strdup(const char *s);
+char *mem_join(const char *a, const char *b); /* a, and b behind it */
 
 #endif

@@ -300,20 +300,11 @@ signature_read(struct signature *s, const char *path)
 	return signature_parse(s, text, (size_t)n) < 0 || check_lines(s, path) < 0 ? err_wrap("%s", path) : 0;
 }
 
-/* The file's name with an ending; freed by free(). */
-static char *
-with_ending(const char *path, const char *ending)
-{
-	char *name = mem_alloc(strlen(path) + strlen(ending) + 1, 1);
-
-	return name ? strcat(strcpy(name, path), ending) : NULL;
-}
-
 /* Whether there is a file of this ending too. */
 static bool
 is_beside(const char *path, const char *ending)
 {
-	char *name = with_ending(path, ending);
+	char *name = mem_join(path, ending);
 	bool there = name && access(name, F_OK) == 0;
 
 	free(name);
@@ -329,7 +320,7 @@ signature_exists(const char *path)
 int
 signature_read_of(struct signature *s, const char *path)
 {
-	char *name = with_ending(path, !is_beside(path, ".minisig") && is_beside(path, ".sig") ? ".sig" : ".minisig");
+	char *name = mem_join(path, !is_beside(path, ".minisig") && is_beside(path, ".sig") ? ".sig" : ".minisig");
 	int rc = name ? signature_read(s, name) : -1;
 
 	free(name);
