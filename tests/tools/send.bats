@@ -32,6 +32,7 @@ within() {
 
 # serve ARGUMENT...: starts a server, whose address goes to $peer
 serve() {
+	: >"$BATS_TEST_TMPDIR/server" # what the one before has said is not to be taken for this one's
 	mai-send -v -k node.key "$@" 2>"$BATS_TEST_TMPDIR/server" 3>&- &
 	server=$!
 	within 10 grep -q listening "$BATS_TEST_TMPDIR/server"
