@@ -43,7 +43,7 @@ static const struct opt opts[] = {
 	{ 0, "kv-mem", "SIZE", OPT_SIZE, &o.kv_mem, 0, 0, "memory for all KV caches (no bound)" },
 	{ 'b', "batch", "N", OPT_INT, &o.batch, 1, STREAM_MAX_ROWS, "sequences at once (16)" },
 	{ 0, "lora", "FILE[:SCALE]", OPT_LIST, &o.adapters, 0, 0, "apply an adapter SCALE times (1); again: another" },
-	{ 0, "trust", "FILE", OPT_STR, &o.trust, 0, 0, "run only what is signed by a key of this list" },
+	{ 0, "trust", "FILE", OPT_STR, &o.trust, 0, 0, "run only what is signed by a key of this list ($MAI_TRUST)" },
 	{ 0, "temp", "T", OPT_FLOAT, &o.temperature, 0, 100, "temperature; 0: always the likeliest token (0.8)" },
 	{ 0, "top-k", "K", OPT_INT, &o.top_k, 0, MODEL_MAX_VOCAB, "choose among the K likeliest; 0: all (40)" },
 	{ 0, "top-p", "P", OPT_FLOAT, &o.top_p, 0, 1, "choose among the fewest that hold P (0.95)" },
@@ -132,8 +132,7 @@ load(struct run *r, int n, char **operand)
 	};
 
 	r->name = operand[0];
-	if (o.trust && (signed_models(o.trust, (const char *const *)operand, (size_t)n, false) < 0 ||
-	                signed_models(o.trust, o.adapters.item, o.adapters.n, true) < 0))
+	if (signed_models(o.trust, (const char *const *)operand, (size_t)n, false) < 0 || signed_models(o.trust, o.adapters.item, o.adapters.n, true) < 0)
 		return -1;
 	if (!(r->model = model_open((const char *const *)operand, (uint32_t)n)) || model_check_llama(r->model) < 0)
 		return -1;

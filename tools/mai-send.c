@@ -24,13 +24,16 @@
 #include "net/metrics.h"
 #include "net/relay.h"
 #include "net/serve.h"
+#include "net/secure.h"
 #include "net/signals.h"
+#include "trust/jcs.h"
 #include "trust/keylist.h"
 #include "trust/pass.h"
 
 static struct {
 	struct opt_list listen;
-	const char *key, *allow, *protocol, *wire, *log, *metrics;
+	const char *key, *allow, *protocol, *wire, *log, *metrics, *trust, *capability, *usage;
+	struct opt_list status;
 	bool any, raw, identify, json, stdio, shared, zstd, direct;
 	int64_t most, most_of_peer, sequences, rate;
 	uint64_t journal;
@@ -45,6 +48,10 @@ static const struct opt opts[] = {
 	{ 0, "stdio", NULL, OPT_FLAG, &o.stdio, 0, 0, "serve COMMAND to the peer at stdin and stdout" },
 	{ 'a', "allow", "FILE", OPT_STR, &o.allow, 0, 0, "serve those whose keys are in FILE" },
 	{ 0, "any", NULL, OPT_FLAG, &o.any, 0, 0, "serve whoever comes" },
+	{ 0, "status", "LIST", OPT_LIST, &o.status, 0, 0, "what issuers in FILE have revoked; may be given several times" },
+	{ 0, "usage", "FILE", OPT_STR, &o.usage, 0, 0, "keep there how many rows each capability has used" },
+	{ 0, "capability", "FILE", OPT_STR, &o.capability, 0, 0, "show this credential to peers whose lists do not have this side's key" },
+	{ 0, "trust", "FILE", OPT_STR, &o.trust, 0, 0, "COMMAND may run only what is signed by a key of this list" },
 	{ 0, "shared", NULL, OPT_FLAG, &o.shared, 0, 0, "one COMMAND for all, which computes their rows together" },
 	{ 0, "max-streams", "N", OPT_INT, &o.most, 1, 65536, "serve at most so many streams at a time (64)" },
 	{ 0, "max-peer-streams", "N", OPT_INT, &o.most_of_peer, 1, 65536, "and so many of one peer (16)" },
@@ -75,6 +82,8 @@ static const struct opt_tool tool = {
 	"Joins pipelines to those of peers, over libp2p.", opts,
 };
 
+enum { MAX_LISTS = 64 };
+
 /* A peer that has replicas and is silent for so long after a question is left for one of them. */
 #define PING (NODE_SECOND / 5)
 #define SILENCE (NODE_SECOND * 7 / 10)
@@ -85,6 +94,8 @@ static struct loop *loop;
 static struct node node;
 static struct key key;
 static struct keylist allow;
+static struct status_lists revoked;
+static struct buf shown; /* the capability of this side */
 
 /* ---- what all uses share ---- */
 
@@ -99,10 +110,23 @@ read_key(void)
 }
 
 static int
+read_capability(void)
+{
+	int fd = io_open(o.capability), rc = fd < 0 ? -1 : io_read_all(fd, &shown, o.capability);
+
+	if (fd > STDIN_FILENO)
+		close(fd);
+	if (rc == 0 && shown.len > SECURE_MAX_SHOWN)
+		return err_set(ERR_DATA, "%s: %zu bytes; at most %d can be shown", o.capability, shown.len, SECURE_MAX_SHOWN);
+	return rc;
+}
+
+static int
 begin(void)
 {
-	if (read_key() < 0 || !(loop = loop_new()) || node_init(&node, loop, &key) < 0)
+	if (read_key() < 0 || (o.capability && read_capability() < 0) || !(loop = loop_new()) || node_init(&node, loop, &key) < 0)
 		return -1;
+	node.shows = o.capability ? &shown : NULL;
 	node.bursts = !o.raw;
 	return 0;
 }
@@ -114,12 +138,15 @@ end(void)
 		node_free(&node);
 	loop_free(loop);
 	keylist_free(&allow);
+	status_free(&revoked);
+	buf_free(&shown);
 	key_wipe(&key);
 }
 
 /* ---- serving ---- */
 
 static struct multiaddr addresses[NODE_MAX_ADDRESSES]; /* of -l */
+static const char *files[1 + MAX_LISTS];                /* of -a and --status */
 static const char *sockets[NODE_MAX_ADDRESSES];        /* the paths of Unix sockets among them */
 
 /* Whoever starts COMMAND, before there is a key that it could know. */
@@ -128,28 +155,54 @@ begin_keeper(char **argv)
 {
 	size_t n = 0;
 
+	if (o.trust && setenv("MAI_TRUST", o.trust, 1) < 0) /* the command and all that it starts refuse other models */
+		return err_sys("MAI_TRUST");
+	files[0] = o.allow ? o.allow : "";
+	for (size_t i = 0; i < o.status.n; i++)
+		files[1 + i] = o.status.item[i];
 	for (size_t i = 0; i < o.listen.n; i++) {
 		if (multiaddr_parse(&addresses[i], o.listen.item[i]) < 0)
 			return -1;
 		if (addresses[i].host == MULTIADDR_UNIX)
 			sockets[n++] = addresses[i].name;
 	}
-	return keeper_start(&(struct keeper_orders){ .argv = argv, .list = o.allow, .socket = sockets, .n_sockets = n });
+	return keeper_start(&(struct keeper_orders){ .argv = argv, .file = files, .n_files = 1 + o.status.n, .socket = sockets, .n_sockets = n });
 }
 
 static struct service *service;
+static struct capability_usage usage = { .fd = -1 };
 
 static bool
-listed(void *arg, const struct peerid *p)
+listed(const struct conn *c)
 {
-	(void)arg;
-	return o.any || (peerid_key(p) && keylist_find(&allow, peerid_key(p)));
+	const uint8_t *k = peerid_key(conn_peer(c));
+
+	return o.any || (k && keylist_find(&allow, k));
 }
 
-static bool
-allows(void *arg, const struct peerid *p)
+/* Who is in the list has no limits; who shows a capability has those. */
+static int
+admit(void *arg, const struct conn *c, struct capability *to)
 {
-	return listed(arg, p) || (service && serve_expects(service, p));
+	struct capability_rules rules = { .issuers = &allow, .revoked = &revoked };
+
+	(void)arg;
+	if (listed(c))
+		return 0;
+	if (conn_shown(c)->len == 0 || o.raw) /* nobody counts rows of plain bytes */
+		return err_set(ERR_DATA, "not in the list of those who may come in");
+	memcpy(rules.node, key.public.bytes, KEY_PUBLIC);
+	return capability_read(to, conn_shown(c), conn_peer(c), &rules, (int64_t)time(NULL));
+}
+
+static int
+allows(void *arg, const struct conn *c)
+{
+	struct capability limits = { 0 };
+	int rc = service && serve_expects(service, conn_peer(c)) ? 0 : admit(arg, c, &limits);
+
+	capability_free(&limits);
+	return rc;
 }
 
 /* One event: a line of JSON, or one for people with -v. */
@@ -217,12 +270,51 @@ drained(void *arg)
 	node_finish(&node, finished, NULL);
 }
 
-static int
-read_list(void)
+/* NULL with a reason. */
+static json_t *
+read_json(size_t file)
 {
-	int fd = keeper_open_list();
+	struct buf text = { 0 };
+	int fd = keeper_open(file);
+	json_t *j = NULL;
 
-	return fd < 0 ? -1 : keylist_read(&allow, fd, o.allow);
+	if (fd < 0)
+		return NULL;
+	if (io_read_all(fd, &text, files[file]) == 0)
+		j = jcs_parse((const char *)text.data, text.len);
+	close(fd);
+	buf_free(&text);
+	return j;
+}
+
+/* All of them or none: what was read before stays. */
+static int
+read_status(void)
+{
+	struct status_lists l = { 0 };
+
+	for (size_t i = 0; i < o.status.n; i++) {
+		json_t *j = read_json(1 + i);
+		int rc = j ? status_add(&l, j, (int64_t)time(NULL)) : -1;
+		json_decref(j);
+		if (rc < 0) {
+			status_free(&l);
+			return err_wrap("%s", o.status.item[i]);
+		}
+	}
+	status_free(&revoked);
+	revoked = l;
+	return 0;
+}
+
+static int
+read_lists(void)
+{
+	int fd;
+
+	if (o.allow && ((fd = keeper_open(0)) < 0 || keylist_read(&allow, fd, o.allow) < 0))
+		return -1;
+	return read_status();
 }
 
 static bool lost;
@@ -242,7 +334,7 @@ got_signal(void *arg, int sig)
 
 	(void)arg;
 	if (sig == SIGHUP) {
-		if (o.allow && read_list() < 0)
+		if (read_lists() < 0)
 			msg_error("%s", err_reason());
 		if (service)
 			serve_renew(service);
@@ -310,7 +402,7 @@ static int
 serve(void)
 {
 	struct signals signals = { 0 };
-	const struct serve_options so = { .shared = o.shared, .direct = o.direct, .listed = listed, .max_guests = (size_t)o.most, .max_peer_guests = (size_t)o.most_of_peer,
+	const struct serve_options so = { .shared = o.shared, .direct = o.direct, .admit = admit, .usage = &usage, .max_guests = (size_t)o.most, .max_peer_guests = (size_t)o.most_of_peer,
 		.max_sequences = (uint32_t)o.sequences, .idle_ns = (uint64_t)(o.idle * (double)NODE_SECOND), .rows_a_second = (uint64_t)o.rate, .told = stream_told };
 	struct metrics *m = NULL;
 	struct multiaddr at;
@@ -320,7 +412,7 @@ serve(void)
 	signal(SIGPIPE, SIG_IGN); /* a command that takes no more is its own affair */
 	node.allows = allows;
 	node.told = told;
-	if ((!o.allow || read_list() == 0) && signals_begin(&signals, loop, got_signal, NULL) == 0 && child_watch(loop, keeper_lost) == 0 &&
+	if (read_lists() == 0 && (!o.usage || capability_usage_open(&usage, o.usage) == 0) && signals_begin(&signals, loop, got_signal, NULL) == 0 && child_watch(loop, keeper_lost) == 0 &&
 	    (o.raw ? (e = exec_new(&node, o.protocol, (size_t)o.most, (size_t)o.most_of_peer)) != NULL : (service = serve_new(&node, &so)) != NULL) &&
 	    (!o.metrics || (multiaddr_parse(&at, o.metrics) == 0 && (m = metrics_new(loop, &at, print_metrics, NULL)))) && begin_listening() == 0 &&
 	    confine() == 0) {
@@ -331,6 +423,7 @@ serve(void)
 	metrics_free(m);
 	exec_free(e);
 	serve_free(service);
+	capability_usage_close(&usage);
 	signals_end(&signals);
 	keeper_end();
 	return rc;
@@ -347,8 +440,12 @@ check(int operands)
 		return opt_usage(&tool, "more than %d addresses", NODE_MAX_ADDRESSES);
 	if (serves && !o.allow == !o.any)
 		return opt_usage(&tool, "-a FILE or --any: who may come in?");
-	if (!serves && (o.allow || o.any))
-		return opt_usage(&tool, "--allow and --any are for serving (-l)");
+	if (!serves && (o.allow || o.any || o.trust || o.usage || o.status.n > 0))
+		return opt_usage(&tool, "--allow, --any, --trust, --usage and --status are for serving (-l)");
+	if (serves && o.capability)
+		return opt_usage(&tool, "--capability is for whoever connects");
+	if (o.status.n > MAX_LISTS)
+		return opt_usage(&tool, "more than %d lists", MAX_LISTS);
 	if (operands == 0)
 		return opt_usage(&tool, serves ? "no COMMAND is named" : "no PEER is named");
 	if (!serves && (o.raw || o.identify) && operands != 1)
@@ -423,5 +520,6 @@ main(int argc, char **argv)
 	rc = rc < 0 ? msg_fail() : 0;
 	end();
 	free(o.listen.item);
+	free(o.status.item);
 	return rc;
 }

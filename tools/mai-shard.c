@@ -24,7 +24,7 @@ static const struct opt_tool top = { "mai-shard", "info [--json] [--ids] MODEL|S
 
 /* Of all verbs: what they read is to be signed by a key of this list. */
 static const char *trust;
-#define TRUST { 0, "trust", "FILE", OPT_STR, &trust, 0, 0, "read only what is signed by a key of this list" }
+#define TRUST { 0, "trust", "FILE", OPT_STR, &trust, 0, 0, "read only what is signed by a key of this list ($MAI_TRUST)" }
 
 static void
 show_progress(void *arg, const char *what, uint64_t done, uint64_t total)
@@ -38,7 +38,7 @@ open_model(char **paths, int n)
 {
 	struct model *m = NULL;
 
-	if (!trust || signed_models(trust, (const char *const *)paths, (size_t)n, false) == 0)
+	if (signed_models(trust, (const char *const *)paths, (size_t)n, false) == 0)
 		m = model_open((const char *const *)paths, (uint32_t)n);
 	if (m)
 		m->progress = show_progress;
@@ -246,7 +246,7 @@ add_adapters(const struct model *m)
 	struct adapter_list l;
 	int rc;
 
-	if (trust && signed_models(trust, merge.lora.item, merge.lora.n, true) < 0)
+	if (signed_models(trust, merge.lora.item, merge.lora.n, true) < 0)
 		return -1;
 	if (adapters_open(&l, merge.lora.item, merge.lora.n, m) < 0)
 		return -1;
@@ -262,7 +262,7 @@ average(char **names, int n)
 	int rc;
 
 	io_out_clean_on_signals();
-	if (trust && signed_models(trust, (const char *const *)names, (size_t)n, true) < 0)
+	if (signed_models(trust, (const char *const *)names, (size_t)n, true) < 0)
 		return msg_fail();
 	if (merge_open(&l, names, (size_t)n) < 0)
 		return msg_fail();

@@ -67,6 +67,12 @@ conn_peer(const struct conn *c)
 	return &c->secure.peer;
 }
 
+const struct buf *
+conn_shown(const struct conn *c)
+{
+	return &c->secure.shown;
+}
+
 int
 conn_remote(const struct conn *c, struct multiaddr *a)
 {
@@ -384,6 +390,7 @@ choose_noise(struct conn *c, const uint8_t *data, size_t n)
 		c->state = SHAKING_HANDS;
 		if (secure_begin(&c->secure, c->initiator, c->node->key, &c->expected, &c->put) < 0)
 			return -1;
+		c->secure.shows = c->initiator ? c->node->shows : NULL;
 	}
 	return (ssize_t)used; /* <= n */
 }
@@ -417,8 +424,8 @@ handshake_over(struct conn *c)
 {
 	struct node *n = c->node;
 
-	if (c->incoming && n->allows && !n->allows(n->arg, &c->secure.peer))
-		return err_set(ERR_DATA, "not in the list of those who may come in");
+	if (c->incoming && n->allows && n->allows(n->arg, c) < 0)
+		return -1;
 	if (c->incoming && !has_place(c))
 		return err_set(ERR_SYSTEM, "too many connections");
 	known(c);

@@ -54,6 +54,7 @@ int conn_open(struct conn *c, const char *protocol, void (*agreed)(void *arg, st
 
 struct node *conn_node(const struct conn *c);
 const struct peerid *conn_peer(const struct conn *c);
+const struct buf *conn_shown(const struct conn *c); /* the capability that the peer has shown, as it came; empty: none */
 int conn_remote(const struct conn *c, struct multiaddr *a); /* where the peer is, and who. 0, or -1 with a reason */
 const char *conn_where(const struct conn *c);
 uint64_t conn_round_trip(const struct conn *c); /* of the last ping, in nanoseconds; 0: not known yet */

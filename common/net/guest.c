@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/msg.h"
 #include "net/serve_impl.h"
 
 static uint64_t
@@ -41,6 +42,9 @@ guest_leave(struct guest *g)
 	s->count.bytes_out += g->wire.bytes_out;
 	wire_end(&g->wire);
 	rows_free(&g->space);
+	if (capability_note(s->o->usage, &g->capability, g->rows) < 0)
+		msg_error("%s", err_reason());
+	capability_free(&g->capability);
 	free(g);
 	s->count.guests_now--;
 	service_left(s);
@@ -264,7 +268,7 @@ take_frames(struct guest *g)
 		if (f.type == FRAME_END) {
 			g->done = true;
 		} else if (f.type == FRAME_ROWS) {
-			if (check_rows(g, &f) < 0)
+			if (check_rows(g, &f) < 0 || capability_spend(g->service->o->usage, &g->capability, f.n_rows) < 0)
 				return -1;
 			g->frame = f;
 			g->has_rows = true;
@@ -358,8 +362,8 @@ arrive(struct guest *g)
 		return err_set(ERR_DATA, "the node passes nothing on (mai-send -l --direct)");
 	if (h->chain.len > 0 && h->forwarded)
 		return forward_join(g) < 0 ? -1 : 1;
-	if (o->listed && !o->listed(o->arg, conn_peer(g->conn)))
-		return err_set(ERR_DATA, "not in the list of those who may have rows computed");
+	if (o->admit(o->arg, g->conn, &g->capability) < 0)
+		return -1;
 	if ((h->chain.len > 0 && forward_begin(g) < 0) || !(share = service_share(g->service)))
 		return -1;
 	share_join(share, g);
@@ -388,6 +392,13 @@ take_header(struct guest *g)
 	return rc;
 }
 
+/* Of its rows, or of those that come back; a node that has all of a model states none. */
+static const struct hash *
+model_of(const struct guest *g)
+{
+	return hash_is_none(&g->header.model_id) ? &g->share->header.model_id : &g->header.model_id;
+}
+
 /* Through its states as far as it gets. 1: it is gone; 0; -1. */
 static int
 go_on(struct guest *g)
@@ -412,6 +423,8 @@ go_on(struct guest *g)
 			return -1;
 	}
 	if (g->state == GUEST_WAITS && g->share->has_header) {
+		if (capability_fits(&g->capability, model_of(g)) < 0)
+			return -1;
 		if (!g->share->proposed && propose(g) < 0)
 			return -1;
 		if (g->share->accepted && fits(g) < 0)

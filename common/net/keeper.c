@@ -19,13 +19,13 @@
 #include "base/mem.h"
 #include "net/fd.h"
 
-enum wish { RUN, SIGNAL, OPEN_LIST, REMOVE };
+enum wish { RUN, SIGNAL, OPEN, REMOVE };
 
 struct asked {
 	enum wish wish;
 	pid_t pid;
 	int sig;
-	size_t socket;
+	size_t number; /* of a file or socket */
 };
 
 enum { REASON = 512, MOST_FDS = 2 };
@@ -203,15 +203,15 @@ answer_run(struct keeper *k)
 }
 
 static void
-answer_list(struct keeper *k)
+answer_open(struct keeper *k, size_t i)
 {
-	const char *list = k->orders.list;
-	int fd = list ? open(list, O_RDONLY | O_CLOEXEC) : -1, rc = 0;
+	const char *file = i < k->orders.n_files ? k->orders.file[i] : NULL;
+	int fd = file ? open(file, O_RDONLY | O_CLOEXEC) : -1, rc = 0;
 
-	if (!list)
-		rc = err_set(ERR_USAGE, "there is no list");
+	if (!file)
+		rc = err_set(ERR_USAGE, "there is no such file");
 	else if (fd < 0 || send_answer(k->asks, &(struct answer){ 0 }, &fd, 1) < 0)
-		rc = err_sys("%s", list);
+		rc = err_sys("%s", file);
 	if (rc < 0)
 		refuse(k);
 	if (fd >= 0)
@@ -254,11 +254,11 @@ grant(struct keeper *k)
 	case SIGNAL:
 		signal_running(k, a.pid, a.sig);
 		break;
-	case OPEN_LIST:
-		answer_list(k);
+	case OPEN:
+		answer_open(k, a.number);
 		break;
 	case REMOVE:
-		remove_socket(k, a.socket);
+		remove_socket(k, a.number);
 		break;
 	}
 	return true;
@@ -396,12 +396,12 @@ keeper_signal(pid_t pid, int sig)
 }
 
 int
-keeper_open_list(void)
+keeper_open(size_t i)
 {
 	struct answer a;
 	int fd;
 
-	return wish(&(struct asked){ .wish = OPEN_LIST }) < 0 || take_answer(ask, &a, &fd, 1) < 0 ? -1 : fd;
+	return wish(&(struct asked){ .wish = OPEN, .number = i }) < 0 || take_answer(ask, &a, &fd, 1) < 0 ? -1 : fd;
 }
 
 void
@@ -410,7 +410,7 @@ keeper_remove(const char *path)
 	struct answer a;
 
 	for (size_t i = 0; i < given.n_sockets; i++)
-		if (strcmp(given.socket[i], path) == 0 && wish(&(struct asked){ .wish = REMOVE, .socket = i }) == 0)
+		if (strcmp(given.socket[i], path) == 0 && wish(&(struct asked){ .wish = REMOVE, .number = i }) == 0)
 			take_answer(ask, &a, NULL, 0);
 }
 

@@ -1,7 +1,7 @@
 /*
  * keeper.h: a process that starts commands, for one that has given up the right to (confine.h). It is forked before the other has
  * keys, sockets or peers; it reads nothing but the other's wishes, which are few: to run the one command, to signal
- * what it has run, to open the one list, to remove the sockets that were named at the beginning.
+ * what it has run, to open the few files and to remove the sockets that were named at the beginning.
  *
  * It ends, and what it has run gets TERM, when the other ends.
  */
@@ -14,7 +14,8 @@
 
 struct keeper_orders {
 	char *const *argv;    /* the command; argv[0] is looked for in PATH */
-	const char *list;     /* that may be opened; NULL: none */
+	const char **file;    /* that may be opened, for reading */
+	size_t n_files;
 	const char **socket;  /* that may be removed */
 	size_t n_sockets;
 };
@@ -31,8 +32,8 @@ int keeper_run(pid_t *pid, int *to, int *from);
 /* To a process group that runs; else nothing happens. */
 void keeper_signal(pid_t pid, int sig);
 
-/* The list, opened. -1 with a reason. */
-int keeper_open_list(void);
+/* File i, opened. -1 with a reason. */
+int keeper_open(size_t i);
 void keeper_remove(const char *socket);
 
 /* Readable when a command has ended, or the keeper has. */

@@ -31,13 +31,15 @@ enum {
 struct node {
 	struct loop *loop;
 	const struct key *key;
+	const struct buf *shows;    /* a capability that is shown to whomever it connects to (net/capability.h); NULL: none */
 	struct protocol protocol[NODE_MAX_PROTOCOLS];
 	size_t n_protocols;
 	struct multiaddr address[NODE_MAX_ADDRESSES];
 	size_t n_addresses;
 
 	/* Set before use. */
-	bool (*allows)(void *arg, const struct peerid *p); /* of connections that come in; NULL: all */
+	int (*allows)(void *arg, const struct conn *c); /* connections that come in, once they have proved who they are; 0, or -1 with a
+	                                                   reason; NULL: all */
 	void (*told)(void *arg, struct conn *c, const char *event, const char *reason); /* for a log: "connected", "closed"; NULL: not told */
 	void *arg;
 	bool bursts;                /* its streams carry frames, which are not to be spread over time */

@@ -11,7 +11,7 @@ static const char muxer[] = "/yamux/1.0.0";
 
 /* Fields of the payload. */
 enum { IDENTITY_KEY = 1, IDENTITY_SIGNATURE = 2, EXTENSIONS = 4 };
-enum { EXTENSION_MUXERS = 2 };
+enum { EXTENSION_MUXERS = 2, EXTENSION_CAPABILITY = 1060 }; /* those from 1024 on are free for experiments */
 
 static void
 what_is_signed(uint8_t to[sizeof proved - 1 + NOISE_KEY], const uint8_t key[NOISE_KEY])
@@ -30,7 +30,8 @@ make_payload(const struct secure *s, struct buf *to)
 	peerid_pack_key(key, s->key->public.bytes);
 	what_is_signed(what, s->noise.s_public);
 	key_sign(signature, s->key, what, sizeof what);
-	if (proto_put(&extensions, EXTENSION_MUXERS, muxer, sizeof muxer - 1) == 0 && proto_put(to, IDENTITY_KEY, key, sizeof key) == 0 &&
+	if (proto_put(&extensions, EXTENSION_MUXERS, muxer, sizeof muxer - 1) == 0 &&
+	    (!s->shows || proto_put(&extensions, EXTENSION_CAPABILITY, s->shows->data, s->shows->len) == 0) && proto_put(to, IDENTITY_KEY, key, sizeof key) == 0 &&
 	    proto_put(to, IDENTITY_SIGNATURE, signature, sizeof signature) == 0)
 		rc = proto_put(to, EXTENSIONS, extensions.data, extensions.len);
 	buf_free(&extensions);
@@ -45,6 +46,9 @@ take_extensions(struct secure *s, struct proto p)
 	int rc;
 
 	while ((rc = proto_next(&p, &f)) > 0) {
+		if (f.number == EXTENSION_CAPABILITY && f.is_bytes && f.bytes.n <= SECURE_MAX_SHOWN && s->shown.len == 0 &&
+		    buf_add(&s->shown, f.bytes.at, f.bytes.n) < 0)
+			return -1;
 		if (f.number != EXTENSION_MUXERS || !f.is_bytes)
 			continue;
 		any = true;
@@ -216,5 +220,6 @@ secure_open(struct secure *s, uint8_t *data, size_t n, uint8_t **plain, size_t *
 void
 secure_wipe(struct secure *s)
 {
+	buf_free(&s->shown);
 	sodium_memzero(s, sizeof *s);
 }

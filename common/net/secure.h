@@ -19,7 +19,8 @@
 
 enum {
 	SECURE_LENGTH = 2,
-	SECURE_MAX_PAYLOAD = 4096, /* of a handshake message */
+	SECURE_MAX_PAYLOAD = 16384, /* of a handshake message */
+	SECURE_MAX_SHOWN = 12288,
 };
 
 struct secure {
@@ -27,6 +28,8 @@ struct secure {
 	const struct key *key;      /* the identity of this side */
 	struct peerid expected;     /* whom the other must prove to be; n is 0: anybody */
 	struct peerid peer;         /* whom the other has proved to be, once the handshake is done */
+	const struct buf *shows;    /* a capability (net/capability.h) that the initiator may show; NULL: none. At most SECURE_MAX_SHOWN bytes */
+	struct buf shown;           /* what the other shows */
 	bool muxer;                 /* both sides stated /yamux/1.0.0 in the handshake: it needs no more negotiation */
 	struct noise_cipher send, receive;
 	bool done;

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "net/capability.h"
 #include "net/conn.h"
 
 struct service;
@@ -19,7 +20,9 @@ struct service;
 struct serve_options {
 	bool shared;
 	bool direct;            /* passes rows on to other nodes, where a client asks for it (chain.h) */
-	bool (*listed)(void *arg, const struct peerid *p); /* who may have rows computed: others come in only as peers of a chain */
+	int (*admit)(void *arg, const struct conn *c, struct capability *to); /* who may have rows computed, and within what limits: others
+	                                                                         come in only as peers of a chain. 0, or -1 with a reason */
+	struct capability_usage *usage;
 	size_t max_guests;      /* at a time */
 	size_t max_peer_guests; /* of one peer */
 	uint32_t max_sequences; /* of a guest */

@@ -26,29 +26,34 @@ add(json_t *o, const char *key, const char *text)
 	return json_object_set_new(o, key, json_string(text)) == 0 ? 0 : err_set(ERR_DATA, "'%s' is no text of UTF-8", key);
 }
 
+/* Those members that it may be without. */
+static int
+add_optional(json_t *o, const struct credential *c)
+{
+	char moment[DATETIME_TEXT];
+
+	if (c->type[0] && json_array_append_new(json_object_get(o, "type"), json_string(c->type)) != 0)
+		return err_set(ERR_DATA, "the type is no text of UTF-8");
+	if ((c->id[0] && add(o, "id", c->id) < 0) || (c->until != CREDENTIAL_ALWAYS && add(o, "validUntil", datetime_text(moment, c->until)) < 0))
+		return -1;
+	return !c->status || json_object_set(o, "credentialStatus", c->status) == 0 ? 0 : err_set(ERR_SYSTEM, "no memory");
+}
+
 json_t *
-credential_issue(const struct key *k, const char *type, json_t *claims, int64_t from, int64_t until)
+credential_issue(const struct key *k, const struct credential *c)
 {
 	char did[PEERID_DID], moment[DATETIME_TEXT];
 	json_t *o;
-	int rc;
 
-	if (!is_subject(claims)) {
+	if (!is_subject(c->claims)) {
 		err_set(ERR_DATA, "what is said is no object, or an empty one");
 		return NULL;
 	}
-	o = json_pack("{s[ss] s[s] sO}", "@context", context, other_terms, "type", credential_type, "credentialSubject", claims);
-	rc = o ? 0 : err_set(ERR_SYSTEM, "no memory");
-
-	if (rc == 0 && type[0] && json_array_append_new(json_object_get(o, "type"), json_string(type)) != 0)
-		rc = err_set(ERR_DATA, "the type is no text of UTF-8");
-	if (rc == 0 && (add(o, "issuer", peerid_did(k->public.bytes, did)) < 0 || add(o, "validFrom", datetime_text(moment, from)) < 0))
-		rc = -1;
-	if (rc == 0 && until != CREDENTIAL_ALWAYS)
-		rc = add(o, "validUntil", datetime_text(moment, until));
-	if (rc == 0)
-		rc = proof_add(o, k, from);
-	if (rc == 0)
+	o = json_pack("{s[ss] s[s] sO}", "@context", context, other_terms, "type", credential_type, "credentialSubject", c->claims);
+	if (!o)
+		err_set(ERR_SYSTEM, "no memory");
+	else if (add(o, "issuer", peerid_did(k->public.bytes, did)) == 0 && add(o, "validFrom", datetime_text(moment, c->from)) == 0 &&
+	    add_optional(o, c) == 0 && proof_add(o, k, c->from) == 0)
 		return o;
 	json_decref(o);
 	return NULL;
@@ -107,23 +112,39 @@ read_members(const json_t *document, struct credential *c)
 	if (!is_subject(c->claims))
 		return err_set(ERR_DATA, "it speaks of no one subject");
 	c->subject = text_of(json_object_get(c->claims, "id"));
-	if (json_object_get(document, "credentialStatus"))
-		return err_set(ERR_DATA, "its status would have to be looked up");
+	c->id = text_of(json_object_get(document, "id"));
+	c->status = json_object_get(document, "credentialStatus");
 	return 0;
 }
 
-int
-credential_check(const json_t *document, int64_t now, struct credential *c)
+static int
+read_signed(const json_t *document, int64_t now, struct credential *c)
 {
-	char did[PEERID_DID], moment[DATETIME_TEXT];
+	char did[PEERID_DID];
 
-	*c = (struct credential){ .from = INT64_MIN, .until = CREDENTIAL_ALWAYS, .type = "", .subject = "" };
+	*c = (struct credential){ .from = INT64_MIN, .until = CREDENTIAL_ALWAYS, .id = "", .type = "", .subject = "" };
 	if (!json_is_object(document))
 		return err_set(ERR_DATA, "no credential");
 	if (read_members(document, c) < 0 || proof_check(document, now, c->issuer) < 0)
 		return -1;
 	if (strcmp(id_of(json_object_get(document, "issuer")), peerid_did(c->issuer, did)) != 0)
 		return err_set(ERR_DATA, "signed by %s, which is not its issuer", did);
+	return 0;
+}
+
+int
+credential_read(const json_t *document, struct credential *c)
+{
+	return read_signed(document, INT64_MIN, c); /* a proof expires too */
+}
+
+int
+credential_check(const json_t *document, int64_t now, struct credential *c)
+{
+	char moment[DATETIME_TEXT];
+
+	if (read_signed(document, now, c) < 0)
+		return -1;
 	if (now < c->from)
 		return err_set(ERR_DATA, "valid from %s on", datetime_text(moment, c->from));
 	if (now > c->until)

@@ -11,7 +11,7 @@
 #include "trust/base64.h"
 #include "trust/peerid.h"
 
-static const char space[] = " \t\r\n";
+static const char space[] = " \t\r\n", issuer[] = "issuer";
 
 static int
 compare(const void *a, const void *b)
@@ -91,11 +91,17 @@ take_line(struct keylist *l, const char *line)
 	size_t n = strcspn(word, space);
 	struct keylist_entry *e;
 	struct key_public k;
+	bool issues = n == sizeof issuer - 1 && memcmp(word, issuer, n) == 0;
 
 	if (n == 0 || *word == '#')
 		return 0;
+	if (issues) {
+		word += n + strspn(word + n, space);
+		n = strcspn(word, space);
+	}
 	if (keylist_parse(&k, word, n) < 0 || !(e = append(l, &k)))
 		return -1;
+	e->issuer = issues;
 	name = word + n + strspn(word + n, space);
 	snprintf(e->name, sizeof e->name, "%.*s", (int)strcspn(name, space), name); /* at most a line's length */
 	return 0;
@@ -141,13 +147,30 @@ keylist_load(struct keylist *l, const char *path)
 	return fd < 0 ? -1 : keylist_read(l, fd, path);
 }
 
+static const struct keylist_entry *
+find(const struct keylist *l, const uint8_t key[KEY_PUBLIC], bool issues)
+{
+	struct keylist_entry wanted = { 0 }, *e, *end = l->entry + l->n;
+
+	memcpy(wanted.key.bytes, key, KEY_PUBLIC);
+	e = l->n > 0 ? bsearch(&wanted, l->entry, l->n, sizeof wanted, compare) : NULL;
+	while (e && e > l->entry && compare(e - 1, &wanted) == 0)
+		e--;
+	while (e && e < end && compare(e, &wanted) == 0 && e->issuer != issues)
+		e++;
+	return e && e < end && compare(e, &wanted) == 0 ? e : NULL;
+}
+
 const struct keylist_entry *
 keylist_find(const struct keylist *l, const uint8_t key[KEY_PUBLIC])
 {
-	struct keylist_entry wanted = { 0 };
+	return find(l, key, false);
+}
 
-	memcpy(wanted.key.bytes, key, KEY_PUBLIC);
-	return l->n > 0 ? bsearch(&wanted, l->entry, l->n, sizeof wanted, compare) : NULL;
+const struct keylist_entry *
+keylist_issuer(const struct keylist *l, const uint8_t key[KEY_PUBLIC])
+{
+	return find(l, key, true);
 }
 
 const struct keylist_entry *

@@ -1,7 +1,7 @@
 /*
  * keylist.h: lists of keys: who may come in, whose signatures count. A file with a key a line, as did:key, PeerId, or public
- * key of minisign (RW...), behind it a name, and behind that whatever helps. Lines that begin with '#' and empty ones are for
- * people.
+ * key of minisign (RW...), behind it a name, and behind that whatever helps. The word "issuer" before a key says that it counts for
+ * those to whom it has issued a credential (trust/delegation.h), and not itself. Lines that begin with '#' and empty ones are for people.
  */
 #ifndef MAI_TRUST_KEYLIST_H
 #define MAI_TRUST_KEYLIST_H
@@ -20,6 +20,7 @@ struct keylist {
 	struct keylist_entry {
 		struct key_public key; /* of number 0 where the list does not say it */
 		char name[KEYLIST_NAME];
+		bool issuer;
 	} *entry; /* sorted by key */
 	size_t n, cap;
 };
@@ -37,8 +38,11 @@ int keylist_add(struct keylist *l, const struct key_public *k);
 int keylist_read(struct keylist *l, int fd, const char *path);
 int keylist_load(struct keylist *l, const char *path); /* "-": stdin */
 
-/* The first entry of this key, or of this name; NULL when there is none. */
+/* The first entry of this key, as one that counts itself or as an issuer; NULL when there is none. */
 const struct keylist_entry *keylist_find(const struct keylist *l, const uint8_t key[KEY_PUBLIC]);
+const struct keylist_entry *keylist_issuer(const struct keylist *l, const uint8_t key[KEY_PUBLIC]);
+
+/* The first of this name; NULL when there is none. */
 const struct keylist_entry *keylist_named(const struct keylist *l, const char *name);
 void keylist_free(struct keylist *l);
 

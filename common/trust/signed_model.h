@@ -17,7 +17,7 @@
 const struct keylist_entry *signed_model(const char *path, const struct keylist *l);
 
 /*
- * Are the files all signed by somebody whose key is in the file `list`? `numbered`: each is FILE[:X], with a number. 0, or -1 with a
+ * Are the files all signed by somebody whose key is in the file `list`? NULL: in the file that $MAI_TRUST names, where it does. `numbered`: each is FILE[:X], with a number. 0, or -1 with a
  * reason.
  */
 int signed_models(const char *list, const char *const *names, size_t n, bool numbered);

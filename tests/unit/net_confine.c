@@ -68,7 +68,8 @@ check_keeper(const char *how)
 	tap_ok(other == pid && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "a signal reaches it");
 	close(to);
 	close(from);
-	tap_ok(strcmp(all_of(keeper_open_list()), "a list\n") == 0, "the list is opened");
+	tap_ok(strcmp(all_of(keeper_open(0)), "a list\n") == 0, "the list is opened");
+	tap_ok(keeper_open(1) == -1, "no other file: %s", err_reason());
 }
 
 /* More than the socket between the two holds: neither may wait for the other to read. */
@@ -203,9 +204,9 @@ make_socket(void)
 int
 main(void)
 {
-	static const char *paths[2];
+	static const char *paths[2], *files[] = { list };
 	char *const argv[] = { (char *)"sh", (char *)"-c", (char *)"cat; exit 7", NULL };
-	struct keeper_orders orders = { .argv = argv, .list = list, .socket = paths, .n_sockets = 2 };
+	struct keeper_orders orders = { .argv = argv, .file = files, .n_files = 1, .socket = paths, .n_sockets = 2 };
 	FILE *out;
 	pid_t pid;
 	int status = -1;
@@ -238,7 +239,7 @@ main(void)
 	keeper_remove(list);
 	tap_ok(access(list, F_OK) == 0, "what is no socket is not removed");
 	unlink(list);
-	tap_ok(keeper_open_list() == -1 && err_status() == ERR_SYSTEM && strstr(err_reason(), list), "no list: %s", err_reason());
+	tap_ok(keeper_open(0) == -1 && err_status() == ERR_SYSTEM && strstr(err_reason(), list), "no list: %s", err_reason());
 	keeper_end();
 	rmdir(folder);
 	return tap_done();
