@@ -57,17 +57,13 @@ static int
 unpack(struct status_list *l, const char *text)
 {
 	size_t length = strlen(text);
-	uint8_t *packed;
-	ssize_t n;
+	struct buf packed = { 0 };
 	int rc;
 
 	if (text[0] != 'u' || length > STATUS_MAX)
 		return err_set(ERR_DATA, "the list is not base64url with a 'u' before it");
-	if (!(packed = mem_alloc(1, length)))
-		return -1;
-	n = base64url_decode(packed, length, text + 1, length - 1);
-	rc = n < 0 ? err_set(ERR_DATA, "the list is not base64url") : expand(l, packed, (size_t)n); /* n is not negative */
-	free(packed);
+	rc = base64_read(&packed, text + 1, length - 1) < 0 ? -1 : expand(l, packed.data, packed.len);
+	buf_free(&packed);
 	return rc;
 }
 
