@@ -1,8 +1,8 @@
 #include "net/hello.h"
 
 #include "base/err.h"
+#include "base/uvarint.h"
 #include "net/proto.h"
-#include "net/uvarint.h"
 
 enum { VERSION = 1, SEQUENCES = 2, FRAMES = 3, BACK = 4, CHAIN = 5, PLACE = 6, FORWARDED = 7 };
 

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "net/uvarint.h"
+#include "base/uvarint.h"
 
 static const char header[] = "/multistream/1.0.0", not_available[] = "na";
 

@@ -6,7 +6,7 @@
 
 #include "base/err.h"
 #include "base/opt.h"
-#include "net/uvarint.h"
+#include "base/uvarint.h"
 
 /* Protocols of the table of multicodecs. */
 enum { CODE_IP4 = 4, CODE_TCP = 6, CODE_IP6 = 41, CODE_DNS = 53, CODE_DNS4 = 54, CODE_DNS6 = 55, CODE_UNIX = 400, CODE_P2P = 421 };

@@ -1,7 +1,7 @@
 #include "net/proto.h"
 
 #include "base/err.h"
-#include "net/uvarint.h"
+#include "base/uvarint.h"
 
 enum { VARINT = 0, FIXED64 = 1, BYTES = 2, FIXED32 = 5 };
 

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/uvarint.h"
 #include "net/multiaddr.h"
 #include "net/proto.h"
-#include "net/uvarint.h"
 #include "trust/base58.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -1,6 +1,6 @@
 /* The names of keys: base58, varints, PeerIds and did:key, beside those of others. */
 #include "base/err.h"
-#include "net/uvarint.h"
+#include "base/uvarint.h"
 #include "trust/base58.h"
 #include "trust/peerid.h"
 #include "vectors.h"

@@ -2,8 +2,8 @@
  * uvarint.h: the unsigned varint of multiformats: 7 bits a byte, low group first, the high bit where more follow; the
  * shortest form only, at most 9 bytes (multiformats/unsigned-varint).
  */
-#ifndef MAI_NET_UVARINT_H
-#define MAI_NET_UVARINT_H
+#ifndef MAI_BASE_UVARINT_H
+#define MAI_BASE_UVARINT_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,4 +1,4 @@
-#include "net/uvarint.h"
+#include "base/uvarint.h"
 
 #include "base/err.h"
 
