@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "trust/base58.h"
+#include "trust/multibase.h"
 
 static const uint8_t proto_head[] = { 0x08, 0x01, 0x12, PEERID_KEY };  /* type 1: Ed25519; 32 bytes of data */
 static const uint8_t identity_head[] = { 0x00, PEERID_PROTO };         /* multihash "identity" */
@@ -12,7 +12,7 @@ static const uint8_t sha256_head[] = { 0x12, 32 };
 static const uint8_t cid_head[] = { 0x01, 0x72 };                      /* CIDv1, libp2p-key */
 static const uint8_t did_head[] = { 0xed, 0x01 };                      /* multicodec ed25519-pub */
 enum { IDENTITY_LONGEST = 42 };
-_Static_assert((int)PEERID_MAX <= (int)BASE58_MAX, "a PeerId has a text");
+_Static_assert((int)PEERID_MAX <= (int)MULTIBASE_MAX, "a PeerId has a text");
 
 void
 peerid_pack_key(uint8_t to[PEERID_PROTO], const uint8_t key[PEERID_KEY])
@@ -75,48 +75,24 @@ peerid_unpack(struct peerid *p, const uint8_t *bytes, size_t n)
 char *
 peerid_text(const struct peerid *p, char to[PEERID_TEXT])
 {
-	char text[BASE58_MAX_TEXT];
+	char text[MULTIBASE_TEXT];
 
-	snprintf(to, PEERID_TEXT, "%s", base58_encode(text, p->bytes, p->n));
+	snprintf(to, PEERID_TEXT, "%s", multibase_encode(text, MULTIBASE_58BTC, p->bytes, p->n) + 1); /* without "z" */
 	return to;
-}
-
-/* base32 of RFC 4648, lower case, without padding. How many bytes, or -1. */
-static int
-base32_decode(uint8_t *to, size_t room, const char *text, size_t n)
-{
-	uint32_t bits = 0;
-	unsigned have = 0;
-	size_t m = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		char c = text[i];
-		if (!(c >= 'a' && c <= 'z') && !(c >= '2' && c <= '7'))
-			return -1;
-		bits = bits << 5 | (uint32_t)(c >= 'a' ? c - 'a' : c - '2' + 26);
-		have += 5;
-		if (have >= 8) {
-			have -= 8;
-			if (m == room)
-				return -1;
-			to[m++] = (uint8_t)(bits >> have);
-			bits &= (1u << have) - 1;
-		}
-	}
-	return have < 5 && bits == 0 ? (int)m : -1; /* m <= room, small */
 }
 
 int
 peerid_parse(struct peerid *p, const char *text, size_t n)
 {
-	uint8_t bytes[BASE58_MAX];
+	uint8_t bytes[MULTIBASE_MAX];
 	ssize_t m;
 
-	if (n > 1 && text[0] == 'b') { /* no base58 of a multihash begins so */
-		m = base32_decode(bytes, sizeof bytes, text + 1, n - 1);
-		if (m > (ssize_t)sizeof cid_head && memcmp(bytes, cid_head, sizeof cid_head) == 0)
-			return peerid_unpack(p, bytes + sizeof cid_head, (size_t)m - sizeof cid_head);
-	} else if ((m = base58_decode(bytes, text, n)) >= 0 && peerid_unpack(p, bytes, (size_t)m) == 0) {
+	if (multibase_of(text, n) != MULTIBASE_NONE) { /* no base58 of a multihash begins so */
+		m = multibase_decode(bytes, text, n);
+		if (m > (ssize_t)sizeof cid_head && memcmp(bytes, cid_head, sizeof cid_head) == 0 &&
+		    peerid_unpack(p, bytes + sizeof cid_head, (size_t)m - sizeof cid_head) == 0)
+			return 0;
+	} else if ((m = multibase_decode_digits(bytes, MULTIBASE_58BTC, text, n)) >= 0 && peerid_unpack(p, bytes, (size_t)m) == 0) {
 		return 0;
 	}
 	return err_set(ERR_DATA, "'%.*s' is not a PeerId", n < 100 ? (int)n : 100, text);
@@ -126,11 +102,11 @@ char *
 peerid_did(const uint8_t key[PEERID_KEY], char to[PEERID_DID])
 {
 	uint8_t bytes[sizeof did_head + PEERID_KEY];
-	char text[BASE58_MAX_TEXT];
+	char text[MULTIBASE_TEXT];
 
 	memcpy(bytes, did_head, sizeof did_head);
 	memcpy(bytes + sizeof did_head, key, PEERID_KEY);
-	snprintf(to, PEERID_DID, "did:key:z%s", base58_encode(text, bytes, sizeof bytes));
+	snprintf(to, PEERID_DID, "did:key:%s", multibase_encode(text, MULTIBASE_58BTC, bytes, sizeof bytes));
 	return to;
 }
 
@@ -138,10 +114,10 @@ int
 peerid_parse_did(uint8_t key[PEERID_KEY], const char *text, size_t n)
 {
 	static const char head[] = "did:key:z";
-	uint8_t bytes[BASE58_MAX];
+	uint8_t bytes[MULTIBASE_MAX];
 
 	if (n < sizeof head - 1 || memcmp(text, head, sizeof head - 1) != 0 ||
-	    base58_decode(bytes, text + sizeof head - 1, n - (sizeof head - 1)) != (ssize_t)(sizeof did_head + PEERID_KEY) ||
+	    multibase_decode(bytes, text + sizeof head - 2, n - (sizeof head - 2)) != (ssize_t)(sizeof did_head + PEERID_KEY) ||
 	    memcmp(bytes, did_head, sizeof did_head) != 0)
 		return err_set(ERR_DATA, "'%.*s' is not the did:key of an Ed25519 key", n < 100 ? (int)n : 100, text);
 	memcpy(key, bytes + sizeof did_head, PEERID_KEY);

@@ -5,9 +5,9 @@
 
 #include "base/err.h"
 #include "base/hash.h"
-#include "trust/base58.h"
 #include "trust/datetime.h"
 #include "trust/jcs.h"
+#include "trust/multibase.h"
 #include "trust/peerid.h"
 
 static const char kind[] = "DataIntegrityProof", suite[] = "eddsa-jcs-2022", purpose[] = "assertionMethod";
@@ -71,7 +71,7 @@ int
 proof_add(json_t *document, const struct key *k, int64_t created)
 {
 	uint8_t bytes[PROOF_SIGNED], signature[KEY_SIGNATURE];
-	char value[1 + BASE58_MAX_TEXT] = "z";
+	char value[MULTIBASE_TEXT];
 	json_t *o;
 
 	if (!json_is_object(document) || json_object_get(document, "proof"))
@@ -83,7 +83,7 @@ proof_add(json_t *document, const struct key *k, int64_t created)
 		return -1;
 	}
 	key_sign(signature, k, bytes, sizeof bytes);
-	base58_encode(value + 1, signature, sizeof signature);
+	multibase_encode(value, MULTIBASE_58BTC, signature, sizeof signature);
 	if (set(o, "proofValue", json_string(value)) < 0) {
 		json_decref(o);
 		return -1;
@@ -118,9 +118,9 @@ static int
 read_value(uint8_t signature[KEY_SIGNATURE], const json_t *proof)
 {
 	const char *text = json_string_value(json_object_get(proof, "proofValue"));
-	uint8_t bytes[BASE58_MAX];
+	uint8_t bytes[MULTIBASE_MAX];
 
-	if (!text || text[0] != 'z' || base58_decode(bytes, text + 1, strlen(text + 1)) != KEY_SIGNATURE)
+	if (!text || text[0] != 'z' || multibase_decode(bytes, text, strlen(text)) != KEY_SIGNATURE)
 		return err_set(ERR_DATA, "the proof's value is not base58 of %d bytes", KEY_SIGNATURE);
 	memcpy(signature, bytes, KEY_SIGNATURE);
 	return 0;

@@ -1,5 +1,5 @@
 /*
- * Any bytes as a varint, a protobuf message, base58, a PeerId, a did:key and a multiaddr, in bytes and in text. What is taken
+ * Any bytes as a varint, a protobuf message, a PeerId, a did:key and a multiaddr, in bytes and in text. What is taken
  * is written again as it was where there is one form only, and reads as the same always.
  */
 #include <stdlib.h>
@@ -8,7 +8,6 @@
 #include "base/uvarint.h"
 #include "net/multiaddr.h"
 #include "net/proto.h"
-#include "trust/base58.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -49,21 +48,6 @@ try_proto(const uint8_t *data, size_t size)
 		    (f.is_bytes ? f.bytes.n == 0 || memcmp(g.bytes.at, f.bytes.at, f.bytes.n) == 0 : g.value == f.value));
 	}
 	buf_free(&again);
-}
-
-static void
-try_base58(const uint8_t *data, size_t size)
-{
-	char text[BASE58_MAX_TEXT];
-	uint8_t bytes[BASE58_MAX];
-	ssize_t n = base58_decode(bytes, (const char *)data, size);
-
-	if (n >= 0)
-		must(strlen(base58_encode(text, bytes, (size_t)n)) == size && memcmp(text, data, size) == 0);
-	if (size <= BASE58_MAX) {
-		base58_encode(text, data, size);
-		must(base58_decode(bytes, text, strlen(text)) == (ssize_t)size && memcmp(bytes, data, size) == 0);
-	}
 }
 
 static void
@@ -130,7 +114,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	try_varint(data, size);
 	try_proto(data, size);
-	try_base58(data, size);
 	try_names(data, size);
 	try_address(data, size);
 	return 0;
