@@ -4,12 +4,11 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "trust/multibase.h"
+#include "trust/cid.h"
 
 static const uint8_t proto_head[] = { 0x08, 0x01, 0x12, PEERID_KEY };  /* type 1: Ed25519; 32 bytes of data */
 static const uint8_t identity_head[] = { 0x00, PEERID_PROTO };         /* multihash "identity" */
 static const uint8_t sha256_head[] = { 0x12, 32 };
-static const uint8_t cid_head[] = { 0x01, 0x72 };                      /* CIDv1, libp2p-key */
 static const uint8_t did_head[] = { 0xed, 0x01 };                      /* multicodec ed25519-pub */
 enum { IDENTITY_LONGEST = 42 };
 _Static_assert((int)PEERID_MAX <= (int)MULTIBASE_MAX, "a PeerId has a text");
@@ -85,16 +84,15 @@ int
 peerid_parse(struct peerid *p, const char *text, size_t n)
 {
 	uint8_t bytes[MULTIBASE_MAX];
-	ssize_t m;
+	struct cid c;
+	ssize_t m = -1;
 
-	if (multibase_of(text, n) != MULTIBASE_NONE) { /* no base58 of a multihash begins so */
-		m = multibase_decode(bytes, text, n);
-		if (m > (ssize_t)sizeof cid_head && memcmp(bytes, cid_head, sizeof cid_head) == 0 &&
-		    peerid_unpack(p, bytes + sizeof cid_head, (size_t)m - sizeof cid_head) == 0)
-			return 0;
-	} else if ((m = multibase_decode_digits(bytes, MULTIBASE_58BTC, text, n)) >= 0 && peerid_unpack(p, bytes, (size_t)m) == 0) {
+	if (multibase_of(text, n) == MULTIBASE_NONE) /* no base58 of a multihash begins as a text that says its base */
+		m = multibase_decode_digits(bytes, MULTIBASE_58BTC, text, n);
+	else if (cid_parse(&c, text, n) == 0 && c.codec == CID_LIBP2P_KEY)
+		m = (ssize_t)multihash_pack(bytes, &c.hash); /* <= MULTIHASH_MAX */
+	if (m >= 0 && peerid_unpack(p, bytes, (size_t)m) == 0)
 		return 0;
-	}
 	return err_set(ERR_DATA, "'%.*s' is not a PeerId", n < 100 ? (int)n : 100, text);
 }
 

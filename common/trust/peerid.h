@@ -2,7 +2,7 @@
  * peerid.h: the names of an Ed25519 key: the PeerId of a libp2p node, and the did:key of a person (W3C CCG did:key 0.7).
  *
  * A PeerId is a multihash of the key as protobuf: the message itself where it is short (Ed25519: 00 24 and 36 bytes),
- * else its SHA-256. Its text is base58btc (12D3KooW... for Ed25519), or a CIDv1 in base32 (libp2p specs, peer-ids).
+ * else its SHA-256. Its text is base58btc (12D3KooW... for Ed25519), or a CIDv1 in any base (libp2p specs, peer-ids).
  */
 #ifndef MAI_TRUST_PEERID_H
 #define MAI_TRUST_PEERID_H
