@@ -1,4 +1,4 @@
-/* mai-sign: keys and the names they give, signatures of files and directories, credentials. */
+/* mai-sign: keys and the names they give, signatures of files and directories, credentials, names of files. */
 #include <errno.h>
 #include <jansson.h>
 #include <sodium.h>
@@ -11,11 +11,13 @@
 #include "base/buf.h"
 #include "base/config.h"
 #include "base/err.h"
+#include "base/hash.h"
 #include "base/io.h"
 #include "base/mem.h"
 #include "base/msg.h"
 #include "base/opt.h"
 #include "text/utf8.h"
+#include "trust/cid.h"
 #include "trust/datetime.h"
 #include "trust/delegation.h"
 #include "trust/jcs.h"
@@ -38,7 +40,8 @@ static const struct opt_tool top = { "mai-sign", "keygen [-o NAME] [-W] [--json]
 	"mai-sign check [-p KEY | -a LIST] [-s ID] [-T TYPE] [--status LIST] FILE...\n"
 	"mai-sign revoke [-k KEY] LIST CREDENTIAL...\n"
 	"mai-sign bundle [-k KEY] [-o FILE] [-i PATH] DIRECTORY\n"
-	"mai-sign verify-bundle -p KEY [-x BUNDLE] [-i PATH] DIRECTORY",
+	"mai-sign verify-bundle -p KEY [-x BUNDLE] [-i PATH] DIRECTORY\n"
+	"mai-sign cid [-c] FILE...",
 	"makes keys and the names that they give to people and nodes, signs and verifies files, issues and checks credentials; "
 	"each verb has a --help of its own",
 	no_opts };
@@ -786,8 +789,128 @@ run_verify_bundle(int argc, char **argv)
 	return rc < 0 || io_close_stdout() < 0 ? msg_fail() : 0;
 }
 
+/* ---- cid ---- */
+
+static bool cid_lists;
+static const struct opt cid_opts[] = {
+	{ 'c', "check", NULL, OPT_FLAG, &cid_lists, 0, 0, "the files are lists of such lines: compare what they name" },
+	{ 0 },
+};
+static const struct opt_tool cid_tool = { "mai-sign cid", "[-c] FILE...",
+	"prints the CID of each file: version 1, raw, SHA-256, as IPFS names files of one chunk", cid_opts };
+
+static int
+print_cid(const char *path)
+{
+	char text[MULTIBASE_TEXT];
+	struct cid c;
+
+	if (strchr(path, '\n'))
+		return err_set(ERR_DATA, "a name with a newline does not go on a line");
+	if (cid_of_file(&c, path) < 0)
+		return -1;
+	printf("%s  %s\n", cid_text(&c, text), path);
+	return 0;
+}
+
+/* Is the file what its CID says? The answer goes to stdout. */
+static int
+check_cid(const struct cid *want, const char *path)
+{
+	struct cid is;
+
+	if (want->version != 1 || want->codec != CID_RAW || want->hash.code != MULTIHASH_SHA256 || want->hash.n != HASH_SIZE)
+		return err_set(ERR_DATA, "%s: its CID is not that of a file, raw, by SHA-256", path);
+	if (cid_of_file(&is, path) < 0) {
+		printf("%s: FAILED open or read\n", path);
+		return -1;
+	}
+	if (!cid_equal(&is, want)) {
+		printf("%s: FAILED\n", path);
+		return err_set(ERR_DATA, "%s: not what its CID says", path);
+	}
+	printf("%s: OK\n", path);
+	return 0;
+}
+
+/* "CID  NAME", of n characters: the name; NULL with a reason. */
+static const char *
+read_line(struct cid *c, const char *line, size_t n)
+{
+	const char *gap = strstr(line, "  ");
+
+	if (strlen(line) == n && gap && gap[2])
+		return cid_parse(c, line, (size_t)(gap - line)) < 0 ? NULL : gap + 2;
+	err_set(ERR_DATA, "not a CID, two spaces and a name");
+	return NULL;
+}
+
+/* Tries all lines; returns the exit status. */
+static int
+check_lines(FILE *in, const char *path)
+{
+	int status = 0, rc, number = 0;
+	const char *name;
+	char *line = NULL;
+	size_t cap = 0;
+	struct cid c;
+	ssize_t n;
+
+	while ((n = getline(&line, &cap, in)) >= 0) {
+		number++;
+		if (line[n - 1] == '\n')
+			line[--n] = '\0';
+		name = read_line(&c, line, (size_t)n);
+		rc = name ? check_cid(&c, name) : err_wrap("%s: line %d", path, number);
+		if (rc < 0 && (rc = msg_fail()) > status)
+			status = rc;
+	}
+	free(line);
+	if (ferror(in))
+		err_sys("%s", path);
+	else if (number == 0)
+		err_set(ERR_DATA, "%s: no line", path);
+	return ferror(in) || number == 0 ? msg_fail() : status;
+}
+
+static int
+check_list(const char *path)
+{
+	int fd = io_open(path), status;
+	FILE *in;
+
+	if (fd < 0)
+		return msg_fail();
+	if (!(in = fdopen(fd, "re"))) {
+		err_sys("%s", path);
+		close(fd);
+		return msg_fail();
+	}
+	status = check_lines(in, path);
+	fclose(in);
+	return status;
+}
+
+static int
+run_cid(int argc, char **argv)
+{
+	int first = opt_parse(&cid_tool, argc, argv), status = 0, rc;
+
+	if (first < 0)
+		return opt_exit_status();
+	if (first == argc)
+		return opt_usage(&cid_tool, "no file to name");
+	for (int i = first; i < argc; i++) {
+		rc = cid_lists ? check_list(argv[i]) : print_cid(argv[i]) < 0 ? msg_fail() : 0;
+		if (rc > status)
+			status = rc;
+	}
+	return io_close_stdout() < 0 ? msg_fail() : status;
+}
+
 static const struct opt_verb verbs[] = { { "keygen", run_keygen }, { "id", run_id }, { "sign", run_sign }, { "verify", run_verify },
-	{ "attest", run_attest }, { "check", run_check }, { "revoke", run_revoke }, { "bundle", run_bundle }, { "verify-bundle", run_verify_bundle }, { 0 } };
+	{ "attest", run_attest }, { "check", run_check }, { "revoke", run_revoke }, { "bundle", run_bundle }, { "verify-bundle", run_verify_bundle },
+	{ "cid", run_cid }, { 0 } };
 
 int
 main(int argc, char **argv)
