@@ -42,15 +42,21 @@ fail() {
 	return 1
 }
 
+# npm_fetch FOLDER FROM NAME: the files of FROM in the folder, with what their package-lock.json names, once
+npm_fetch() {
+	command -v npm >/dev/null || skip "needs npm"
+	mkdir -p "$1"
+	# tests run beside each other
+	(cd "$1" && flock 9 && { [ -e ready ] && cmp -s package-lock.json "$2/package-lock.json" ||
+		{ rm -f ready && cp -f "$2"/* . && npm ci --ignore-scripts >npm.log 2>&1 && : >ready; }; }) 9>"$1/lock" ||
+		skip "npm can't fetch $3"
+}
+
 # js_libp2p: its scripts in the present folder, with all they need
 js_libp2p() {
 	need_shared peers/libp2p/package-lock.json
-	command -v npm >/dev/null || skip "needs npm"
 	local folder="$top/build/libp2p"
-	mkdir -p "$folder"
-	# tests run beside each other
-	(cd "$folder" && flock 9 && { [ -e ready ] || { cp "$SHARED"/peers/libp2p/* . && npm ci --ignore-scripts >npm.log 2>&1 && : >ready; }; }) \
-		9>"$folder/lock" || skip "npm can't fetch js-libp2p"
+	npm_fetch "$folder" "$SHARED/peers/libp2p" js-libp2p
 	cp "$top"/tests/peers/libp2p_*.mjs "$folder"
 	cd "$folder" || return
 }
