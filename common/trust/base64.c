@@ -24,6 +24,14 @@ base64_decode(uint8_t *to, size_t n, const char *text, size_t length)
 	return decode(to, n, text, length, sodium_base64_VARIANT_ORIGINAL) == n;
 }
 
+ssize_t
+base64_decode_some(uint8_t *to, size_t n, const char *text, size_t length)
+{
+	size_t got = decode(to, n, text, length, sodium_base64_VARIANT_ORIGINAL);
+
+	return got > n ? -1 : (ssize_t)got; /* <= n */
+}
+
 int
 base64_read(struct buf *to, const char *text, size_t length)
 {
