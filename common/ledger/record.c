@@ -60,13 +60,47 @@ is_hash(const struct jcs_value *v, struct hash *h)
 	return jcs_plain(v, &text, &n) && hash_from_hex(h, text, n);
 }
 
+/* The same few parties are in most records: the last ones are remembered. */
 static bool
 is_did(const struct jcs_value *v, uint8_t key[KEY_PUBLIC])
+{
+	enum { SOME = 4 };
+	static _Thread_local struct {
+		char text[PEERID_DID];
+		size_t n;
+		uint8_t key[KEY_PUBLIC];
+	} known[SOME];
+	static _Thread_local unsigned next;
+	const char *text;
+	size_t n;
+
+	if (!jcs_plain(v, &text, &n) || n >= PEERID_DID)
+		return false;
+	for (int i = 0; i < SOME; i++)
+		if (known[i].n == n && memcmp(known[i].text, text, n) == 0) {
+			memcpy(key, known[i].key, KEY_PUBLIC);
+			return true;
+		}
+	if (peerid_parse_did(key, text, n) < 0)
+		return false;
+	next = (next + 1) % SOME;
+	memcpy(known[next].text, text, known[next].n = n);
+	memcpy(known[next].key, key, KEY_PUBLIC);
+	return true;
+}
+
+static bool
+is_hex(const struct jcs_value *v)
 {
 	const char *text;
 	size_t n;
 
-	return jcs_plain(v, &text, &n) && peerid_parse_did(key, text, n) == 0;
+	if (!jcs_plain(v, &text, &n) || n != HASH_HEX - 1)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (!((text[i] >= '0' && text[i] <= '9') || (text[i] >= 'a' && text[i] <= 'f'))) /* one text a hash */
+			return false;
+	return true;
 }
 
 static bool
@@ -74,7 +108,6 @@ is_kind(const struct jcs_value *v, int kind)
 {
 	uint8_t key[KEY_PUBLIC];
 	uint64_t number;
-	struct hash h;
 
 	switch (kind & ~MAYBE) {
 	case TEXT:
@@ -82,7 +115,7 @@ is_kind(const struct jcs_value *v, int kind)
 	case WHOLE:
 		return jcs_whole(v, &number);
 	case HASH:
-		return is_hash(v, &h);
+		return is_hex(v);
 	case DID:
 		return is_did(v, key);
 	default:

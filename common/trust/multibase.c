@@ -87,10 +87,13 @@ push(uint8_t *number, size_t m, unsigned base, unsigned by, unsigned add)
 {
 	unsigned carry = add;
 
-	for (size_t i = 0; i < m; i++) {
+	for (size_t i = 0; i < m && base == 256; i++, carry >>= 8) { /* most texts are read, and this is quicker */
 		carry += number[i] * by;
-		number[i] = (uint8_t)(carry % base); /* base <= 256 */
-		carry /= base;
+		number[i] = (uint8_t)(carry & 0xff);
+	}
+	for (size_t i = 0; i < m && base < 256; i++, carry /= base) {
+		carry += number[i] * by;
+		number[i] = (uint8_t)(carry % base);
 	}
 	for (; carry > 0; carry /= base)
 		number[m++] = (uint8_t)(carry % base);
@@ -159,8 +162,11 @@ same_letter(char a, char b)
 static int
 digit_at(const struct base *b, const char *text, size_t n, size_t *used)
 {
-	const char *d = b->digits;
+	const char *d = b->digits, *at = n > 0 && *text ? strchr(d, *text) : NULL;
 
+	*used = 1;
+	if (n > 0 && (uint8_t)*text < 0x80 && (at || !b->any_case))
+		return at ? (int)(at - d) : -1; /* no digit of a base beside it is of several bytes */
 	for (int i = 0; *d; i++, d += *used) {
 		*used = utf8_length((uint8_t)*d);
 		if (*used <= n && (memcmp(d, text, *used) == 0 || (b->any_case && same_letter(*d, *text))))
