@@ -1,5 +1,6 @@
 /* mai-send: streams between peers. */
 #include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <signal.h>
 #include <stdio.h>
@@ -11,8 +12,10 @@
 #include "base/config.h"
 #include "base/err.h"
 #include "base/io.h"
+#include "base/mem.h"
 #include "base/msg.h"
 #include "base/opt.h"
+#include "ledger/terms.h"
 #include "net/attach.h"
 #include "net/book.h"
 #include "net/child.h"
@@ -33,14 +36,16 @@
 static struct {
 	struct opt_list listen;
 	const char *key, *allow, *protocol, *wire, *log, *metrics, *trust, *capability, *usage;
-	struct opt_list status;
+	const char *receipts;
+	struct opt_list status, terms;
+	int64_t credit;
 	bool any, raw, identify, json, stdio, shared, zstd, direct;
 	int64_t most, most_of_peer, sequences, rate;
 	uint64_t journal;
 	double timeout, idle, audit;
 	const char *evidence;
 	bool goes_on;
-} o = { .most = 64, .most_of_peer = 16, .sequences = 1024, .journal = 256 << 20, .timeout = 30, .idle = 600, .evidence = "." };
+} o = { .most = 64, .most_of_peer = 16, .sequences = 1024, .credit = 8192, .journal = 256 << 20, .timeout = 30, .idle = 600, .evidence = "." };
 
 static const struct opt opts[] = {
 	{ 'k', "key", "FILE", OPT_STR, &o.key, 0, 0, "secret key of this side (~/.config/mai/me.key)" },
@@ -68,6 +73,9 @@ static const struct opt opts[] = {
 	{ 0, "audit", "P", OPT_FLOAT, &o.audit, 0, 1, "a share P of the sequences is computed by a second replica too" },
 	{ 0, "evidence", "FOLDER", OPT_STR, &o.evidence, 0, 0, "where to keep what shows that two answers differ (.)" },
 	{ 0, "go-on", NULL, OPT_FLAG, &o.goes_on, 0, 0, "then go on with another replica, instead of failing" },
+	{ 0, "terms", "FILE", OPT_LIST, &o.terms, 0, 0, "work is paid by these terms, a record; of a peer: by one of those given" },
+	{ 0, "credit", "N", OPT_INT, &o.credit, BILL_CREDIT, 1e15, "with -l: compute so many rows that are not paid yet (8192)" },
+	{ 0, "receipts", "FILE", OPT_STR, &o.receipts, 0, 0, "append receipts and vouchers to FILE, salts to FILE.salts" },
 	{ 0, "raw", NULL, OPT_FLAG, &o.raw, 0, 0, "plain bytes, no mai stream" },
 	{ 0, "protocol", "ID", OPT_STR, &o.protocol, 0, 0, "the protocol of --raw" },
 	{ 0, "identify", NULL, OPT_FLAG, &o.identify, 0, 0, "print what PEER says of itself" },
@@ -121,10 +129,70 @@ read_capability(void)
 	return rc;
 }
 
+/* Work that is paid. */
+static struct bill_options bill = { .receipts = -1, .salts = -1 };
+
+/* The id of the terms in a file. */
+static int
+read_terms(struct hash *id, const char *path)
+{
+	struct buf text = { 0 }, made = { 0 };
+	struct terms t;
+	struct record r;
+	int fd = io_open(path), rc = fd < 0 ? -1 : io_read_all(fd, &text, path);
+
+	if (fd > STDIN_FILENO)
+		close(fd);
+	while (text.len > 0 && text.data[text.len - 1] == '\n')
+		text.len--;
+	if (rc == 0) {
+		rc = record_read(&r, (const char *)text.data, text.len, &made);
+		if (rc == 0)
+			rc = r.type == RECORD_TERMS ? terms_read(&t, &r) : err_set(ERR_DATA, "a %s, not terms", record_type_name(r.type));
+		if (rc == 0)
+			*id = t.id;
+		else
+			err_wrap("%s", path);
+	}
+	buf_free(&text);
+	buf_free(&made);
+	return rc;
+}
+
+static int
+open_to_append(const char *path, mode_t mode)
+{
+	int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, mode);
+
+	return fd < 0 ? err_sys("%s", path) : fd;
+}
+
+static int
+begin_bill(void)
+{
+	char *salts;
+
+	bill.key = &key;
+	bill.credit = (uint64_t)o.credit; /* positive */
+	for (bill.n_terms = 0; bill.n_terms < o.terms.n; bill.n_terms++)
+		if (read_terms(&bill.terms[bill.n_terms], o.terms.item[bill.n_terms]) < 0)
+			return -1;
+	if (!o.receipts)
+		return 0;
+	if (!(salts = mem_join(o.receipts, ".salts")))
+		return -1;
+	bill.receipts = open_to_append(o.receipts, 0666);
+	bill.salts = bill.receipts < 0 ? -1 : open_to_append(salts, 0600);
+	free(salts);
+	return bill.salts < 0 ? -1 : 0;
+}
+
 static int
 begin(void)
 {
 	if (read_key() < 0 || (o.capability && read_capability() < 0) || !(loop = loop_new()) || node_init(&node, loop, &key) < 0)
+		return -1;
+	if (o.terms.n > 0 && begin_bill() < 0)
 		return -1;
 	node.shows = o.capability ? &shown : NULL;
 	node.bursts = !o.raw;
@@ -402,7 +470,7 @@ static int
 serve(void)
 {
 	struct signals signals = { 0 };
-	const struct serve_options so = { .shared = o.shared, .direct = o.direct, .admit = admit, .usage = &usage, .max_guests = (size_t)o.most, .max_peer_guests = (size_t)o.most_of_peer,
+	const struct serve_options so = { .shared = o.shared, .direct = o.direct, .admit = admit, .usage = &usage, .bill = o.terms.n > 0 ? &bill : NULL, .max_guests = (size_t)o.most, .max_peer_guests = (size_t)o.most_of_peer,
 		.max_sequences = (uint32_t)o.sequences, .idle_ns = (uint64_t)(o.idle * (double)NODE_SECOND), .rows_a_second = (uint64_t)o.rate, .told = stream_told };
 	struct metrics *m = NULL;
 	struct multiaddr at;
@@ -452,6 +520,10 @@ check(int operands)
 		return opt_usage(&tool, "one PEER is wanted");
 	if (!serves && operands > HOP_MAX_PLACES)
 		return opt_usage(&tool, "more than %d peers in a chain", HOP_MAX_PLACES);
+	if (o.terms.n > (serves ? 1 : BILL_TERMS) || (o.terms.n > 0 && (o.raw || o.direct || o.identify)))
+		return opt_usage(&tool, "--terms: one of a node, up to %d for peers; not with --raw, --direct, --identify", BILL_TERMS);
+	if (o.receipts && o.terms.n == 0)
+		return opt_usage(&tool, "--receipts goes with --terms");
 	if (o.direct && (o.raw || o.identify || o.audit > 0))
 		return opt_usage(&tool, "--direct goes with none of --raw, --identify, --audit");
 	if (o.log && strcmp(o.log, "json") != 0)
@@ -472,7 +544,7 @@ relay(char **peer, size_t n)
 	static struct hop_peers place[HOP_MAX_PLACES];
 	char book[CONFIG_PATH];
 	const struct hop_options ho = { .wire = wire, .compress = o.zstd, .journal = o.journal, .audit = o.audit, .evidence = o.evidence,
-		.goes_on = o.goes_on, .timeout_ns = (uint64_t)(o.timeout * (double)NODE_SECOND) };
+		.goes_on = o.goes_on, .bill = o.terms.n > 0 ? &bill : NULL, .timeout_ns = (uint64_t)(o.timeout * (double)NODE_SECOND) };
 
 	for (size_t i = 0; i < n; i++) {
 		if (relay_parse(&place[i], peer[i], config_file(book, "peers")) < 0)
@@ -521,5 +593,6 @@ main(int argc, char **argv)
 	end();
 	free(o.listen.item);
 	free(o.status.item);
+	free(o.terms.item);
 	return rc;
 }

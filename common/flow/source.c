@@ -155,6 +155,8 @@ take_frame(struct source *s, const struct frame *f)
 	case FRAME_CLOSE: complete(s, f->seq, 0); return 0;
 	case FRAME_ERROR: return err_set(ERR_DATA, "%s: %.*s", s->name, (int)f->text_len, f->text);
 	case FRAME_END: return end_stream(s);
+	case FRAME_RECEIPT:
+	case FRAME_VOUCHER: return 0; /* not for those who read rows */
 	}
 	return 0;
 }

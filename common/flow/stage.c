@@ -151,7 +151,9 @@ stage_take(struct stage *s, const struct frame *in, stage_emit *emit, void *arg)
 	case FRAME_PROMPT_END: stage_prompt_end(s, in->seq); break;
 	case FRAME_ROWS: rc = stage_rows(s, in, emit, arg); break;
 	case FRAME_ERROR:
-	case FRAME_END: break;
+	case FRAME_END:
+	case FRAME_RECEIPT:
+	case FRAME_VOUCHER: break;
 	}
 	if (rc == 0 && in->type != FRAME_ROWS)
 		rc = pass_on(in, emit, arg);

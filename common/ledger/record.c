@@ -19,7 +19,7 @@ struct member {
 	int kind;
 };
 
-enum { MAX_MEMBERS = 18, MAX_TEXT = 1024 };
+enum { MAX_MEMBERS = 19, MAX_TEXT = 1024 };
 
 static const struct type {
 	const char *name, *signer; /* the member whose key signs */
@@ -28,7 +28,7 @@ static const struct type {
 	[RECORD_RECEIPT] = { "receipt", "node",
 		{ { "client", DID }, { "first_layer", WHOLE }, { "from", WHOLE }, { "input", HASH }, { "last_layer", WHOLE }, { "model", HASH | MAYBE },
 		    { "node", DID }, { "nonce", HASH }, { "output", HASH }, { "previous", HASH | MAYBE }, { "profile", TEXT }, { "rows", WHOLE },
-		    { "sequence", WHOLE }, { "terms", HASH }, { "time", WHOLE }, { "to", WHOLE }, { "vocabulary", HASH | MAYBE } } },
+		    { "sequence", WHOLE }, { "terms", HASH }, { "time", WHOLE }, { "to", WHOLE }, { "vocabulary", HASH | MAYBE }, { "wire", TEXT } } },
 	[RECORD_VOUCHER] = { "voucher", "client",
 		{ { "client", DID }, { "node", DID }, { "nonce", HASH }, { "receipt", HASH }, { "rows", WHOLE }, { "terms", HASH }, { "time", WHOLE } } },
 	[RECORD_SUBSCRIPTION] = { "subscription", "client",
@@ -245,23 +245,47 @@ find_signature(const struct record *r, const char **from, const char **to, struc
 	return false;
 }
 
+/* What is signed, and the signature's value. 0, or -1 with a reason. */
+static int
+cut_signature(const struct record *r, char text[RECORD_MAX], size_t *n, struct jcs_value *value)
+{
+	const char *from, *to;
+	size_t before;
+
+	if (!find_signature(r, &from, &to, value))
+		return err_set(ERR_DATA, "a %s without a signature", types[r->type].name);
+	before = (size_t)(from - r->text);
+	memcpy(text, r->text, before);
+	memcpy(text + before, to, r->n - (size_t)(to - r->text));
+	*n = r->n - (size_t)(to - from);
+	return 0;
+}
+
+int
+record_statement(const struct record *r, struct buf *to)
+{
+	char text[RECORD_MAX];
+	struct jcs_value v;
+	size_t n;
+
+	return cut_signature(r, text, &n, &v) < 0 ? -1 : buf_add(to, text, n);
+}
+
 int
 record_check(const struct record *r)
 {
 	char text[RECORD_MAX];
 	uint8_t signature[KEY_SIGNATURE];
-	const char *from, *to, *base64;
+	const char *base64;
 	struct jcs_value v;
-	size_t n, before;
+	size_t n, n_base64;
 
 	if (r->type == RECORD_CREDENTIAL)
 		return check_credential(r);
-	if (!find_signature(r, &from, &to, &v) || !jcs_plain(&v, &base64, &n) || !base64_decode(signature, sizeof signature, base64, n))
+	if (cut_signature(r, text, &n, &v) < 0)
+		return -1;
+	if (!jcs_plain(&v, &base64, &n_base64) || !base64_decode(signature, sizeof signature, base64, n_base64))
 		return err_set(ERR_DATA, "a %s whose signature is no base64 of %d bytes", types[r->type].name, KEY_SIGNATURE);
-	before = (size_t)(from - r->text);
-	memcpy(text, r->text, before);
-	memcpy(text + before, to, r->n - (size_t)(to - r->text));
-	n = r->n - (size_t)(to - from);
 	return key_verifies(signature, r->signer, text, n) ? 0 : err_set(ERR_DATA, "a %s whose signature is wrong", types[r->type].name);
 }
 

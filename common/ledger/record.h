@@ -44,6 +44,9 @@ int record_parse(struct record *r, const char *line, size_t n, struct buf *made)
 int record_check(const struct record *r);
 int record_read(struct record *r, const char *line, size_t n, struct buf *made);
 
+/* Appends what is signed: its text without the signature. 0, or -1 with a reason. */
+int record_statement(const struct record *r, struct buf *to);
+
 struct hash record_id(const struct record *r);
 
 /* Members of a record that was read: 0 bytes, 0 or an empty hash where there is none. */

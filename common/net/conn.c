@@ -73,6 +73,17 @@ conn_shown(const struct conn *c)
 	return &c->secure.shown;
 }
 
+void
+conn_nonce(const struct conn *c, const struct ystream *s, struct hash *to)
+{
+	uint8_t all[NOISE_HASH + 4];
+
+	memcpy(all, c->secure.noise.h, NOISE_HASH);
+	for (int i = 0; i < 4; i++)
+		all[NOISE_HASH + i] = (uint8_t)(s->id >> 8 * i & 0xff);
+	*to = hash_bytes(all, sizeof all);
+}
+
 int
 conn_remote(const struct conn *c, struct multiaddr *a)
 {

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/hash.h"
 #include "net/node.h"
 
 enum {
@@ -57,6 +58,7 @@ const struct peerid *conn_peer(const struct conn *c);
 const struct buf *conn_shown(const struct conn *c); /* the capability that the peer has shown, as it came; empty: none */
 int conn_remote(const struct conn *c, struct multiaddr *a); /* where the peer is, and who. 0, or -1 with a reason */
 const char *conn_where(const struct conn *c);
+void conn_nonce(const struct conn *c, const struct ystream *s, struct hash *to); /* what names a stream of it: both sides know it, and neither chooses it */
 uint64_t conn_round_trip(const struct conn *c); /* of the last ping, in nanoseconds; 0: not known yet */
 struct yamux *conn_mux(const struct conn *c);   /* NULL before it is ready */
 

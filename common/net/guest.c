@@ -45,6 +45,9 @@ guest_leave(struct guest *g)
 	if (capability_note(s->o->usage, &g->capability, g->rows) < 0)
 		msg_error("%s", err_reason());
 	capability_free(&g->capability);
+	if (g->bill && bill_unpaid(g->bill) > 0)
+		tell(g, "unpaid", "rows that no voucher covers");
+	bill_free(g->bill);
 	free(g);
 	s->count.guests_now--;
 	service_left(s);
@@ -110,6 +113,20 @@ guest_end(struct guest *g)
 
 /* ---- to the guest ---- */
 
+static int
+put_receipt(void *guest, const struct frame *f)
+{
+	struct guest *g = guest;
+
+	return wire_put(&g->wire, f);
+}
+
+static int
+issue(struct guest *g)
+{
+	return g->bill ? bill_issue(g->bill, put_receipt, g) : 0;
+}
+
 void
 guest_put(struct guest *g, const struct frame *f)
 {
@@ -120,7 +137,7 @@ guest_put(struct guest *g, const struct frame *f)
 
 	if (own && g->out != &g->wire) /* the next is a stage that neither embeds nor, by what it gets from here, samples */
 		own = journal_strip(&space, row, own, (struct strip){ .tokens = true, .sampling = true });
-	if (!own || wire_put(g->out, own) < 0 || wire_push(g->out) < 0)
+	if (!own || (g->bill && bill_came(g->bill, own) < 0) || wire_put(g->out, own) < 0 || issue(g) < 0 || wire_push(g->out) < 0)
 		guest_fail(g);
 }
 
@@ -254,6 +271,19 @@ unread(struct guest *g)
 	return n;
 }
 
+/* What it sends is counted, what it pays is taken. */
+static int
+count(struct guest *g, const struct frame *f)
+{
+	if (f->type == FRAME_VOUCHER)
+		return g->bill ? bill_paid(g->bill, f) : err_set(ERR_DATA, "a voucher that nobody wants");
+	if (!g->bill || f->type == FRAME_END)
+		return 0;
+	if ((f->type == FRAME_ROWS && check_rows(g, f) < 0) || bill_sent(g->bill, f) < 0 || bill_check_credit(g->bill) < 0)
+		return -1;
+	return f->type != FRAME_CLOSE ? 0 : issue(g) < 0 ? -1 : wire_push(&g->wire);
+}
+
 /* Frames that are there: 1: one of rows waits; 0: more is needed; -1. */
 static int
 take_frames(struct guest *g)
@@ -265,6 +295,10 @@ take_frames(struct guest *g)
 		g->heard = now_of(g);
 		if (f.type == FRAME_ERROR)
 			return err_set(ERR_DATA, "%.*s", (int)f.text_len, f.text);
+		if (count(g, &f) < 0)
+			return -1;
+		if (f.type == FRAME_VOUCHER)
+			continue;
 		if (f.type == FRAME_END) {
 			g->done = true;
 		} else if (f.type == FRAME_ROWS) {
@@ -350,6 +384,34 @@ tell_header(struct guest *g)
 	return guest_put_header(g, &g->wire);
 }
 
+/* Will the client pay? */
+static int
+wants_bill(const struct hello *h)
+{
+	if (hash_is_none(&h->salt))
+		return err_set(ERR_DATA, "the node works for vouchers (mai-send --terms)");
+	return h->chain.len > 0 ? err_set(ERR_DATA, "the node gives no receipts in a chain") : 0;
+}
+
+/* Its rows, and those that go back, are known. */
+static int
+begin_bill(struct guest *g)
+{
+	const struct bill_options *o = g->service->o->bill;
+	struct meter_about a = { .terms = o->terms[0], .in = g->header, .out = g->share->header };
+	const uint8_t *client = peerid_key(conn_peer(g->conn));
+
+	if (!client)
+		return err_set(ERR_DATA, "a client whose key is not Ed25519");
+	memcpy(a.node, o->key->public.bytes, KEY_PUBLIC);
+	memcpy(a.client, client, KEY_PUBLIC);
+	memcpy(a.salt, g->wire.hello.salt.bytes, METER_SALT);
+	conn_nonce(g->conn, g->wire.stream, &a.nonce);
+	if (a.out.kind == STREAM_HIDDEN)
+		a.out.dtype = g->wire.hello.back;
+	return (g->bill = bill_new(o, &a, o->credit)) ? 0 : -1;
+}
+
 /* Its first message has come: it gets a command, or, as the peer before another guest, is that one's. 1: it is gone; 0; -1. */
 static int
 arrive(struct guest *g)
@@ -362,7 +424,7 @@ arrive(struct guest *g)
 		return err_set(ERR_DATA, "the node passes nothing on (mai-send -l --direct)");
 	if (h->chain.len > 0 && h->forwarded)
 		return forward_join(g) < 0 ? -1 : 1;
-	if (o->admit(o->arg, g->conn, &g->capability) < 0)
+	if (o->admit(o->arg, g->conn, &g->capability) < 0 || (o->bill && wants_bill(h) < 0))
 		return -1;
 	if ((h->chain.len > 0 && forward_begin(g) < 0) || !(share = service_share(g->service)))
 		return -1;
@@ -433,6 +495,8 @@ go_on(struct guest *g)
 			return 0;
 		if (g->forward && (rc = forward_ready(g)) <= 0)
 			return rc;
+		if (g->service->o->bill && begin_bill(g) < 0)
+			return -1;
 		g->state = GUEST_RUNS;
 	}
 	return 0;
@@ -514,6 +578,10 @@ guest_new(struct service *s, struct conn *c, struct ystream *stream)
 	struct guest *g = mem_alloc(1, sizeof *g);
 	struct hello hello = { .sequences = s->o->max_sequences, .frames = SHARE_DEPTH };
 
+	if (s->o->bill) {
+		hello.terms = s->o->bill->terms[0];
+		hello.credit = s->o->bill->credit;
+	}
 	if (!g) {
 		ystream_free(stream);
 		return;

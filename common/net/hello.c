@@ -1,10 +1,12 @@
 #include "net/hello.h"
 
+#include <string.h>
+
 #include "base/err.h"
 #include "base/uvarint.h"
 #include "net/proto.h"
 
-enum { VERSION = 1, SEQUENCES = 2, FRAMES = 3, BACK = 4, CHAIN = 5, PLACE = 6, FORWARDED = 7 };
+enum { VERSION = 1, SEQUENCES = 2, FRAMES = 3, BACK = 4, CHAIN = 5, PLACE = 6, FORWARDED = 7, TERMS = 8, CREDIT = 9, SALT = 10 };
 
 static int
 pack_chain(struct buf *to, const struct hello *h)
@@ -16,6 +18,20 @@ pack_chain(struct buf *to, const struct hello *h)
 	return proto_put_number(to, FORWARDED, h->forwarded);
 }
 
+static int
+pack_hash(struct buf *to, uint32_t number, const struct hash *h)
+{
+	return hash_is_none(h) ? 0 : proto_put(to, number, h->bytes, HASH_SIZE);
+}
+
+static int
+pack_bill(struct buf *to, const struct hello *h)
+{
+	if (pack_hash(to, TERMS, &h->terms) < 0 || pack_hash(to, SALT, &h->salt) < 0)
+		return -1;
+	return h->credit > 0 ? proto_put_number(to, CREDIT, h->credit) : 0;
+}
+
 int
 hello_pack(struct buf *to, const struct hello *h)
 {
@@ -24,7 +40,7 @@ hello_pack(struct buf *to, const struct hello *h)
 	int rc = -1;
 
 	if (proto_put_number(&message, VERSION, HELLO_VERSION) == 0 && proto_put_number(&message, SEQUENCES, h->sequences) == 0 &&
-	    proto_put_number(&message, FRAMES, h->frames) == 0 && proto_put_number(&message, BACK, (uint64_t)h->back) == 0 && pack_chain(&message, h) == 0 &&
+	    proto_put_number(&message, FRAMES, h->frames) == 0 && proto_put_number(&message, BACK, (uint64_t)h->back) == 0 && pack_chain(&message, h) == 0 && pack_bill(&message, h) == 0 &&
 	    buf_add(to, size, uvarint_put(size, message.len)) == 0)
 		rc = buf_add(to, message.data, message.len);
 	buf_free(&message);
@@ -47,6 +63,8 @@ unpack(struct hello *h, struct proto p)
 	while ((rc = proto_next(&p, &f)) > 0) {
 		if (f.is_bytes && f.number == CHAIN && h->chain.len == 0 && buf_add(&h->chain, f.bytes.at, f.bytes.n) < 0)
 			return -1;
+		if (f.is_bytes && f.bytes.n == HASH_SIZE && (f.number == TERMS || f.number == SALT))
+			memcpy(f.number == TERMS ? h->terms.bytes : h->salt.bytes, f.bytes.at, HASH_SIZE);
 		if (f.is_bytes || f.skipped)
 			continue;
 		if (f.number == VERSION)
@@ -59,6 +77,8 @@ unpack(struct hello *h, struct proto p)
 			h->back = (enum stream_dtype)capped(f.value);
 		else if (f.number == PLACE)
 			h->place = capped(f.value);
+		else if (f.number == CREDIT)
+			h->credit = f.value;
 		else if (f.number == FORWARDED)
 			h->forwarded = f.value != 0;
 	}

@@ -20,12 +20,15 @@ struct hello {
 	/* Of whoever serves. */
 	uint32_t sequences; /* that may be open */
 	uint32_t frames;    /* frames of rows that may be under way */
+	struct hash terms;  /* by which it is paid (bill.h); none: it is not */
+	uint64_t credit;    /* rows that it computes before they are paid for */
 
 	/* Of whoever dials. */
 	enum stream_dtype back; /* the type in which hidden states are to come back */
 	struct buf chain;       /* a signed chain (chain.h) that the stream is part of; empty: none */
 	uint32_t place;         /* of whoever serves, in the chain, from 0 */
 	bool forwarded;         /* the peer before in the chain sends this; else its client */
+	struct hash salt;       /* of its choice, for receipts; none: it wants none */
 };
 
 /* Appends it, with its length. 0 or -1. */

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "net/bill.h"
 #include "net/chain.h"
 #include "net/node.h"
 #include "stream/stream.h"
@@ -32,6 +33,7 @@ struct hop_options {
 	double audit;            /* share of the sequences that a second replica computes too (audit.h); 0: none */
 	const char *evidence;    /* folder for what is kept when answers differ */
 	bool goes_on;            /* then with another replica; else the hop fails */
+	const struct bill_options *bill; /* terms by which peers are paid; NULL: none is */
 	const struct hop *not_as; /* peers are not used while this one uses them; NULL: all are */
 	uint64_t timeout_ns;     /* how long it may take until a peer serves, at the beginning and when all have gone */
 };

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "net/bill.h"
 #include "net/capability.h"
 #include "net/conn.h"
 
@@ -23,6 +24,7 @@ struct serve_options {
 	int (*admit)(void *arg, const struct conn *c, struct capability *to); /* who may have rows computed, and within what limits: others
 	                                                                         come in only as peers of a chain. 0, or -1 with a reason */
 	struct capability_usage *usage;
+	const struct bill_options *bill; /* NULL: work costs nothing */
 	size_t max_guests;      /* at a time */
 	size_t max_peer_guests; /* of one peer */
 	uint32_t max_sequences; /* of a guest */

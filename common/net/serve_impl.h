@@ -84,6 +84,7 @@ struct guest {
 	struct forward *forward;      /* NULL: its rows come from it and go back to it */
 	struct conn *conn;
 	struct capability capability; /* within which it is served */
+	struct bill *bill;            /* NULL: it does not pay */
 	struct guest *next, **link;   /* of its share */
 	struct wire wire;
 	struct wire *in, *out;        /* where its rows come from and go to: `wire`, or as its place in a chain is; in is NULL: not there yet */

@@ -2,9 +2,11 @@
 
 #include <sodium.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
+#include "base/mem.h"
 #include "base/msg.h"
 
 #define FIRST_PAUSE (NODE_SECOND / 10)
@@ -87,8 +89,15 @@ drop_link(struct link *l)
 	struct conn *c = l->conn;
 
 	wire_end(&l->wire);
+	bill_free(l->bill);
+	l->bill = NULL;
+	buf_free(&l->held);
+	free(l->frame);
+	l->frame = NULL;
+	l->n_held = l->cap_held = 0;
+	l->released = 0;
 	l->conn = NULL;
-	l->begun = l->over = false;
+	l->begun = l->over = l->end_waits = false;
 	if (c) {
 		conn_disown(c);
 		conn_close(c);
@@ -195,7 +204,62 @@ session_push(struct session *s)
 size_t
 session_backlog(const struct session *s)
 {
-	return wire_backlog(&s->link[0].wire);
+	return wire_backlog(&s->link[0].wire) + s->link[0].held.len;
+}
+
+/* Those that the peer's credit allows now. */
+static int
+release(struct link *l)
+{
+	size_t used = 0, i = 0;
+
+	for (; i < l->n_held && bill_allows(l->bill, l->released, l->frame[i].rows); i++) {
+		used = l->frame[i].end;
+		l->released += l->frame[i].rows;
+	}
+	if (i == 0)
+		return 0;
+	if (buf_add(&l->wire.out, l->held.data, used) < 0)
+		return -1;
+	buf_shift(&l->held, used);
+	l->n_held -= i;
+	memmove(l->frame, l->frame + i, l->n_held * sizeof *l->frame);
+	for (i = 0; i < l->n_held; i++)
+		l->frame[i].end -= used;
+	return 0;
+}
+
+/* To a peer that is paid: counted, and behind what waits for its credit. */
+static int
+put_counted(struct link *l, const struct frame *f)
+{
+	uint32_t rows = f->type == FRAME_ROWS ? f->n_rows : 0;
+
+	if (f->type == FRAME_END && !bill_is_done(l->bill)) {
+		l->end_waits = true;
+		return 0;
+	}
+	if (bill_sent(l->bill, f) < 0 || mem_grow(&l->frame, &l->cap_held, l->n_held + 1, sizeof *l->frame) < 0 ||
+	    stream_encode(&l->held, f, l->wire.compress) < 0)
+		return -1;
+	l->frame[l->n_held++] = (struct held){ l->held.len, rows };
+	return release(l);
+}
+
+/* The end, if it waits and all is in receipts. */
+static int
+put_end(struct link *l)
+{
+	if (!l->end_waits || !bill_is_done(l->bill))
+		return 0;
+	l->end_waits = false;
+	return put_counted(l, &(struct frame){ .type = FRAME_END });
+}
+
+static int
+put(struct link *l, const struct frame *f)
+{
+	return l->bill ? put_counted(l, f) : wire_put(&l->wire, f);
 }
 
 /* The last of a chain gets rows from the peer before it, and from here what that one has not seen. */
@@ -215,8 +279,26 @@ session_put(struct session *s, const struct frame *f)
 	struct frame space;
 
 	if (s->hop->n_places == 1)
-		return wire_put(&s->link[0].wire, journal_strip(&space, s->hop->row, f, s->hop->last));
+		return put(&s->link[0], journal_strip(&space, s->hop->row, f, s->hop->last));
 	return put_beside(s, f) < 0 ? -1 : wire_put(&s->link[0].wire, journal_strip(&space, s->hop->row, f, s->hop->first));
+}
+
+static int
+begin_bill(struct link *l, const struct stream_header *in)
+{
+	const struct bill_options *o = l->session->hop->o.bill;
+	struct meter_about a = { .terms = l->wire.hello.terms, .in = *in, .out = l->header };
+	const uint8_t *node = peerid_key(conn_peer(l->conn));
+
+	if (!node)
+		return err_set(ERR_DATA, "a node whose key is not Ed25519");
+	memcpy(a.node, node, KEY_PUBLIC);
+	memcpy(a.client, o->key->public.bytes, KEY_PUBLIC);
+	memcpy(a.salt, l->salt.bytes, METER_SALT);
+	conn_nonce(l->conn, l->wire.stream, &a.nonce);
+	if (l->wire.hello.credit < BILL_CREDIT)
+		return err_set(ERR_DATA, "the peer's credit is %llu rows; at least %d are needed", (unsigned long long)l->wire.hello.credit, BILL_CREDIT);
+	return (l->bill = bill_new(o, &a, l->wire.hello.credit)) ? 0 : -1;
 }
 
 int
@@ -228,9 +310,11 @@ session_prove(struct session *s)
 	if (h.kind == STREAM_HIDDEN)
 		h.dtype = s->hop->o.wire;
 	s->state = SESSION_PROVES;
+	if (!hash_is_none(&s->link[0].wire.hello.terms) && begin_bill(&s->link[0], &h) < 0)
+		return -1;
 	if (s->hop->n_places > 1 && (wire_put_header(&last_of(s)->wire, &beside) < 0 || wire_put(&last_of(s)->wire, &empty) < 0))
 		return -1;
-	if (wire_put_header(&s->link[0].wire, &h) < 0 || wire_put(&s->link[0].wire, &empty) < 0)
+	if (wire_put_header(&s->link[0].wire, &h) < 0 || put(&s->link[0], &empty) < 0)
 		return -1;
 	return session_push(s);
 }
@@ -244,6 +328,22 @@ is_blank(const struct stream_header *h)
 	return h->kind == STREAM_TOKENS && hash_is_none(&h->vocab_id) && hash_is_none(&h->model_id);
 }
 
+/* Do both sides mean the same by its work? */
+static int
+check_terms(const struct link *l)
+{
+	const struct bill_options *o = l->session->hop->o.bill;
+	const struct hash *terms = &l->wire.hello.terms;
+	char hex[HASH_HEX];
+
+	if (hash_is_none(terms))
+		return o && l->session->hop->n_places == 1 ? err_set(ERR_DATA, "the peer gives no receipts") : 0;
+	for (size_t i = 0; o && i < o->n_terms; i++)
+		if (hash_equal(&o->terms[i], terms))
+			return 0;
+	return err_set(ERR_DATA, "the peer works by the terms %s (--terms)", hash_to_hex(terms, hex));
+}
+
 /* Its header has come: with the last one, all know of the chain, and may be sent rows. */
 static int
 heard(struct session *s, struct link *l)
@@ -251,7 +351,7 @@ heard(struct session *s, struct link *l)
 	l->begun = true;
 	if (is_blank(&l->header))
 		return 0;
-	if (is_last(l) && hop_heard(s->hop, s) < 0)
+	if (check_terms(l) < 0 || (is_last(l) && hop_heard(s->hop, s) < 0))
 		return -1;
 	for (size_t i = 0; i < s->hop->n_places; i++)
 		if (!s->link[i].begun || is_blank(&s->link[i].header))
@@ -270,12 +370,27 @@ take_word(struct link *l, const struct frame *f)
 	return 0;
 }
 
+/* It is answered by a voucher, which may let more go; with the last one the stream can end. */
+static int
+take_receipt(struct link *l, const struct frame *f)
+{
+	struct frame voucher;
+
+	if (bill_receipt(l->bill, f, &voucher) < 0 || wire_put(&l->wire, &voucher) < 0 || release(l) < 0)
+		return -1;
+	return put_end(l);
+}
+
 /* A frame of a peer's: 0 or -1. */
 static int
 take_frame(struct session *s, struct link *l, const struct frame *f)
 {
 	if (f->type == FRAME_ERROR)
 		return err_set(ERR_DATA, "%.*s", (int)f->text_len, f->text);
+	if (f->type == FRAME_RECEIPT)
+		return l->bill ? take_receipt(l, f) : err_set(ERR_DATA, "a receipt for what is not paid");
+	if (l->bill && (bill_came(l->bill, f) < 0 || put_end(l) < 0))
+		return -1;
 	if (!is_last(l))
 		return take_word(l, f);
 	if (s->state == SESSION_READY) {
@@ -380,8 +495,12 @@ static int
 greet(struct session *s)
 {
 	struct hello hello = { .back = s->hop->o.wire };
-	int rc = s->hop->n_places > 1 ? make_chain(s, &hello.chain) : 0;
+	int rc;
 
+	if (s->hop->o.bill)
+		randombytes_buf(hello.salt.bytes, HASH_SIZE);
+	s->link[0].salt = hello.salt;
+	rc = s->hop->n_places > 1 ? make_chain(s, &hello.chain) : 0;
 	s->state = SESSION_HEARS;
 	for (size_t i = 0; rc == 0 && i < s->hop->n_places; i++) {
 		hello.place = (uint32_t)i; /* < HOP_MAX_PLACES */

@@ -35,6 +35,16 @@ struct link {
 	bool begun;                  /* the peer's header has come */
 	bool over;                   /* the peer's part is done, in the middle of a chain */
 	struct stream_header header; /* of what the peer gives */
+	struct hash salt;            /* for receipts */
+	struct bill *bill;           /* NULL: the peer is not paid */
+	struct buf held;             /* frames that wait for its credit */
+	struct held {
+		size_t end;              /* of it in there */
+		uint32_t rows;
+	} *frame;
+	size_t n_held, cap_held;
+	uint64_t released;           /* rows that were sent */
+	bool end_waits;              /* the stream's end, for the last receipt */
 };
 
 struct session {

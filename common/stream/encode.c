@@ -39,6 +39,8 @@ lay_payload(struct pieces *p, const struct frame *f, uint64_t *plain)
 		*plain = p->made.len;
 		return 0;
 	case FRAME_ERROR:
+	case FRAME_RECEIPT:
+	case FRAME_VOUCHER:
 		p->io[1] = piece(f->text, f->text_len);
 		*plain = f->text_len;
 		return 0;
@@ -103,7 +105,7 @@ pieces_of_frame(struct pieces *p, const struct frame *f, bool compress)
 		p->io[i] = piece(zeros, 0);
 	if (f->type == FRAME_ROWS)
 		h.n_rows = f->n_rows;
-	else if (f->type != FRAME_ERROR && f->type != FRAME_END)
+	else if (f->type < FRAME_ERROR)
 		h.seq = f->seq;
 	if (f->type == FRAME_FORK || f->type == FRAME_CUT || f->type == FRAME_CLOSE)
 		h.pos = f->pos;

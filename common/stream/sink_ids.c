@@ -212,6 +212,8 @@ ids_frame(struct sink *sink, const struct frame *f)
 		return end_stream(s);
 	case FRAME_PROMPT_END:
 	case FRAME_ERROR:
+	case FRAME_RECEIPT:
+	case FRAME_VOUCHER:
 		return 0;
 	}
 	return 0;

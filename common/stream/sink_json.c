@@ -183,6 +183,8 @@ put_frame(struct sink *s, const struct frame *f)
 		fprintf(out, ",\"seq\":%u,\"pos\":%u,\"reason\":\"%s\"", f->seq, f->pos, close_reason_name(f->reason));
 		break;
 	case FRAME_ERROR:
+	case FRAME_RECEIPT:
+	case FRAME_VOUCHER:
 		fputs(",\"text\":", out);
 		rc = put_text(out, f->text, f->text_len);
 		break;

@@ -113,6 +113,8 @@ put_frame(FILE *out, const struct frame *f)
 		fprintf(out, " seq=%u pos=%u reason=%s", f->seq, f->pos, close_reason_name(f->reason));
 		break;
 	case FRAME_ERROR:
+	case FRAME_RECEIPT:
+	case FRAME_VOUCHER:
 		put_text(out, "text", f->text, f->text_len);
 		break;
 	case FRAME_END:

@@ -357,6 +357,8 @@ take_frame(struct source *s, json_t *o, enum frame_type type)
 		rc = take_close(o, &f);
 		break;
 	case FRAME_ERROR:
+	case FRAME_RECEIPT:
+	case FRAME_VOUCHER:
 		rc = take_error(s, o, &f);
 		break;
 	case FRAME_END:

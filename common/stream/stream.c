@@ -26,6 +26,8 @@ static const char *const types[] = {
 	[FRAME_CLOSE] = "close",
 	[FRAME_ERROR] = "error",
 	[FRAME_END] = "end",
+	[FRAME_RECEIPT] = "receipt",
+	[FRAME_VOUCHER] = "voucher",
 };
 
 static const char *const reasons[] = {

@@ -73,6 +73,8 @@ enum frame_type {
 	FRAME_CLOSE = 6,      /* `seq` ends with `reason`; its output ends before position `pos` */
 	FRAME_ERROR = 7,      /* the stream ends with a fault: text */
 	FRAME_END = 8,        /* the stream ends well */
+	FRAME_RECEIPT = 9,    /* text: a node's record of what it has computed; between nodes and clients alone */
+	FRAME_VOUCHER = 10,   /* text: the client's, of what it owes */
 };
 
 enum close_reason {
@@ -156,7 +158,7 @@ struct frame {
 	size_t row_bytes;
 
 	struct open open;  /* FRAME_OPEN */
-	const char *text;  /* FRAME_ERROR, text_len bytes, not terminated */
+	const char *text;  /* FRAME_ERROR, _RECEIPT, _VOUCHER: text_len bytes, not terminated */
 	uint32_t text_len;
 };
 

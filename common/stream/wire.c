@@ -243,6 +243,8 @@ static const struct uses {
 	[FRAME_CLOSE] = { .seq = true, .pos = true, .value = true },
 	[FRAME_ERROR] = { .max_payload = STREAM_MAX_TEXT },
 	[FRAME_END] = { 0 },
+	[FRAME_RECEIPT] = { .max_payload = STREAM_MAX_TEXT },
+	[FRAME_VOUCHER] = { .max_payload = STREAM_MAX_TEXT },
 };
 
 static int
@@ -465,6 +467,8 @@ wire_payload_unpack(struct frame *f, const uint8_t *payload, size_t n)
 	case FRAME_OPEN:
 		return wire_open_unpack(&f->open, payload, n);
 	case FRAME_ERROR:
+	case FRAME_RECEIPT:
+	case FRAME_VOUCHER:
 		f->text = (const void *)payload;
 		f->text_len = (uint32_t)n;
 		return 0;

@@ -206,6 +206,8 @@ take_frame(struct intake *t, const struct frame *f)
 	case FRAME_PROMPT_END:
 	case FRAME_ERROR:
 	case FRAME_END:
+	case FRAME_RECEIPT:
+	case FRAME_VOUCHER:
 		break;
 	}
 	return 0;

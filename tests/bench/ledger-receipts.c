@@ -25,7 +25,7 @@ make(struct buf *to, uint64_t i, const struct key *node, const char *seed, const
 	struct buf s = { 0 };
 	int rc = buf_printf(&s, "{\"client\":\"%s\",\"first_layer\":0,\"from\":%" PRIu64 ",\"input\":\"%s\",\"last_layer\":16,\"model\":\"%s\",\"node\":\"%s\","
 	    "\"nonce\":\"%s\",\"output\":\"%s\",\"profile\":\"mai-1\",\"rows\":%" PRIu64 ",\"sequence\":0,\"terms\":\"%s\",\"time\":%" PRIu64 ",\"to\":%" PRIu64
-	    ",\"type\":\"receipt\"}", peerid_did(client, m), i * 64, hash_text(a, "input", i), hash_text(b, "model", 0), peerid_did(node->public.bytes, n),
+	    ",\"type\":\"receipt\",\"wire\":\"f32\"}", peerid_did(client, m), i * 64, hash_text(a, "input", i), hash_text(b, "model", 0), peerid_did(node->public.bytes, n),
 	    hash_text(c, seed, 0), hash_text(d, "output", i), (i + 1) * 64, hash_text(e, "terms", 0), 1767323045 + i / 10, (i + 1) * 64);
 
 	to->len = 0;
