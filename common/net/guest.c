@@ -386,10 +386,12 @@ tell_header(struct guest *g)
 
 /* Will the client pay? */
 static int
-wants_bill(const struct hello *h)
+wants_bill(const struct serve_options *o, const struct hello *h)
 {
+	char hex[HASH_HEX];
+
 	if (hash_is_none(&h->salt))
-		return err_set(ERR_DATA, "the node works for vouchers (mai-send --terms)");
+		return err_set(ERR_DATA, "the peer works by the terms %s (--terms)", hash_to_hex(&o->bill->terms[0], hex));
 	return h->chain.len > 0 ? err_set(ERR_DATA, "the node gives no receipts in a chain") : 0;
 }
 
@@ -424,7 +426,7 @@ arrive(struct guest *g)
 		return err_set(ERR_DATA, "the node passes nothing on (mai-send -l --direct)");
 	if (h->chain.len > 0 && h->forwarded)
 		return forward_join(g) < 0 ? -1 : 1;
-	if (o->admit(o->arg, g->conn, &g->capability) < 0 || (o->bill && wants_bill(h) < 0))
+	if (o->admit(o->arg, g->conn, &g->capability) < 0 || (o->bill && wants_bill(o, h) < 0))
 		return -1;
 	if ((h->chain.len > 0 && forward_begin(g) < 0) || !(share = service_share(g->service)))
 		return -1;
