@@ -36,7 +36,7 @@
 static struct {
 	struct opt_list listen;
 	const char *key, *allow, *protocol, *wire, *log, *metrics, *trust, *capability, *usage;
-	const char *receipts;
+	const char *receipts, *record;
 	struct opt_list status, terms;
 	int64_t credit;
 	bool any, raw, identify, json, stdio, shared, zstd, direct;
@@ -76,6 +76,7 @@ static const struct opt opts[] = {
 	{ 0, "terms", "FILE", OPT_LIST, &o.terms, 0, 0, "work is paid by these terms, a record; of a peer: by one of those given" },
 	{ 0, "credit", "N", OPT_INT, &o.credit, BILL_CREDIT, 1e15, "with -l: compute so many rows that are not paid yet (8192)" },
 	{ 0, "receipts", "FILE", OPT_STR, &o.receipts, 0, 0, "append receipts and vouchers to FILE, salts to FILE.salts" },
+	{ 0, "record", "FOLDER", OPT_STR, &o.record, 0, 0, "keep there what is sent to peers that are paid, for audits" },
 	{ 0, "raw", NULL, OPT_FLAG, &o.raw, 0, 0, "plain bytes, no mai stream" },
 	{ 0, "protocol", "ID", OPT_STR, &o.protocol, 0, 0, "the protocol of --raw" },
 	{ 0, "identify", NULL, OPT_FLAG, &o.identify, 0, 0, "print what PEER says of itself" },
@@ -173,6 +174,7 @@ begin_bill(void)
 	char *salts;
 
 	bill.key = &key;
+	bill.record = o.record;
 	bill.credit = (uint64_t)o.credit; /* positive */
 	for (bill.n_terms = 0; bill.n_terms < o.terms.n; bill.n_terms++)
 		if (read_terms(&bill.terms[bill.n_terms], o.terms.item[bill.n_terms]) < 0)
@@ -522,8 +524,10 @@ check(int operands)
 		return opt_usage(&tool, "more than %d peers in a chain", HOP_MAX_PLACES);
 	if (o.terms.n > (serves ? 1 : BILL_TERMS) || (o.terms.n > 0 && (o.raw || o.direct || o.identify)))
 		return opt_usage(&tool, "--terms: one of a node, up to %d for peers; not with --raw, --direct, --identify", BILL_TERMS);
-	if (o.receipts && o.terms.n == 0)
-		return opt_usage(&tool, "--receipts goes with --terms");
+	if ((o.receipts || o.record) && o.terms.n == 0)
+		return opt_usage(&tool, "--receipts and --record go with --terms");
+	if (o.record && serves)
+		return opt_usage(&tool, "--record is for whoever connects");
 	if (o.direct && (o.raw || o.identify || o.audit > 0))
 		return opt_usage(&tool, "--direct goes with none of --raw, --identify, --audit");
 	if (o.log && strcmp(o.log, "json") != 0)

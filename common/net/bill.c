@@ -1,9 +1,11 @@
 #include "net/bill.h"
 
+#include <fcntl.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "base/io.h"
@@ -23,6 +25,7 @@ struct bill {
 	struct issued *issued;   /* the oldest first */
 	size_t n, cap;
 	struct buf statement, record; /* space */
+	int copy;                /* of what is sent; -1: none */
 };
 
 /* One write a line: several processes may append to a file. */
@@ -50,6 +53,23 @@ keep_salt(const struct bill_options *o, const struct meter_about *a)
 	return rc;
 }
 
+/* NONCE.mai in the folder: a stream as it goes over the link. */
+static int
+begin_copy(struct bill *b, const struct meter_about *a)
+{
+	char nonce[HASH_HEX], *path;
+	struct buf name = { 0 };
+
+	hash_to_hex(&a->nonce, nonce);
+	if (buf_printf(&name, "%s/%s.mai", b->o->record, nonce) < 0)
+		return -1;
+	path = (char *)name.data;
+	if ((b->copy = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600)) < 0)
+		err_sys("%s", path);
+	buf_free(&name);
+	return b->copy < 0 ? -1 : stream_write_header(b->copy, &a->in, "record");
+}
+
 struct bill *
 bill_new(const struct bill_options *o, const struct meter_about *a, uint64_t credit)
 {
@@ -59,7 +79,8 @@ bill_new(const struct bill_options *o, const struct meter_about *a, uint64_t cre
 		return NULL;
 	b->o = o;
 	b->credit = credit;
-	if ((b->meter = meter_new(a)) && keep_salt(o, a) == 0)
+	b->copy = -1;
+	if ((b->meter = meter_new(a)) && keep_salt(o, a) == 0 && (!o->record || begin_copy(b, a) == 0))
 		return b;
 	bill_free(b);
 	return NULL;
@@ -70,6 +91,8 @@ bill_free(struct bill *b)
 {
 	if (!b)
 		return;
+	if (b->copy >= 0)
+		close(b->copy);
 	meter_free(b->meter);
 	free(b->issued);
 	buf_free(&b->statement);
@@ -80,6 +103,8 @@ bill_free(struct bill *b)
 int
 bill_sent(struct bill *b, const struct frame *f)
 {
+	if (b->copy >= 0 && stream_write(b->copy, f, false, "record") < 0)
+		return -1;
 	return meter_sent(b->meter, f);
 }
 

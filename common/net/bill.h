@@ -23,6 +23,7 @@ struct bill_options {
 	size_t n_terms;
 	uint64_t credit;         /* a node's */
 	int receipts, salts;     /* descriptors of files; -1: none */
+	const char *record;      /* folder for what a client sends, a file for each stream: for audits; NULL: none */
 };
 
 struct bill;
@@ -31,7 +32,7 @@ struct bill;
 struct bill *bill_new(const struct bill_options *o, const struct meter_about *a, uint64_t credit);
 void bill_free(struct bill *b);
 
-/* As for a meter. */
+/* As for a meter; a copy goes to the record. */
 int bill_sent(struct bill *b, const struct frame *f);
 int bill_came(struct bill *b, const struct frame *f);
 

@@ -17,6 +17,7 @@ struct metered {
 	struct hash in, out;       /* over what was answered, and the answers */
 	uint64_t from, to;         /* positions of rows that were answered, and are in no receipt */
 	uint64_t rows;             /* of them */
+	uint64_t all;              /* rows that were answered */
 	unsigned under_way;        /* marks that are */
 	bool closing;
 };
@@ -40,6 +41,7 @@ struct meter {
 	struct mark *mark;         /* a ring */
 	size_t first, n_marks, cap_marks;
 	uint64_t begun;            /* sequences */
+	struct hash salt;          /* of the next one; none: as the stream's gives it */
 	uint64_t sent, open, receipted; /* rows */
 	struct hash previous;      /* receipt */
 	struct buf space;
@@ -139,12 +141,13 @@ static struct metered *
 begin(struct meter *m, uint32_t seq)
 {
 	struct metered *q = mem_alloc(1, sizeof *q);
-	struct hash salt = meter_salt(m->about.salt, m->begun);
+	struct hash salt = hash_is_none(&m->salt) ? meter_salt(m->about.salt, m->begun) : m->salt;
 
 	if (!q || mem_grow(&m->all, &m->cap_all, m->n_all + 1, sizeof *m->all) < 0 || seqmap_put(&m->seqs, seq, q) < 0) {
 		free(q);
 		return NULL;
 	}
+	m->salt = (struct hash){ 0 };
 	q->number = m->begun++;
 	q->sent = q->in = meter_begin(&salt, "in");
 	q->out = meter_begin(&salt, "out");
@@ -278,6 +281,7 @@ answer(struct meter *m)
 			q->from = k->from;
 		q->to = k->to;
 		q->rows += k->rows;
+		q->all += k->rows;
 		q->under_way--;
 		m->open += k->rows;
 	}
@@ -360,6 +364,24 @@ find(const struct meter *m, uint64_t sequence)
 		if (m->all[i]->number == sequence)
 			return m->all[i];
 	return NULL;
+}
+
+bool
+meter_look(const struct meter *m, uint64_t sequence, struct meter_state *s)
+{
+	const struct metered *q = find(m, sequence);
+
+	if (!q || q->rows == 0)
+		return false;
+	*s = (struct meter_state){ q->in, q->out, q->to, q->all, q->rows };
+	return true;
+}
+
+void
+meter_next(struct meter *m, uint64_t sequence, const struct hash *salt)
+{
+	m->begun = sequence;
+	m->salt = *salt;
 }
 
 static json_t *

@@ -52,6 +52,16 @@ bool meter_is_done(const struct meter *m);      /* all was answered, and is in r
 /* A sequence of which a receipt is due: one that was closed and answered, or (any) one with rows in no receipt. False: none. */
 bool meter_due(const struct meter *m, bool any, uint64_t *sequence);
 
+/* What is known of a sequence: hashes over rows that were answered, and the answers; the position behind them; how many they are in all, and in no receipt. */
+struct meter_state {
+	struct hash in, out;
+	uint64_t to, rows, open;
+};
+bool meter_look(const struct meter *m, uint64_t sequence, struct meter_state *s); /* false: it is not there, or all of it is in receipts */
+
+/* The next sequence that begins gets this number and salt: of a stream of which only a part is there. */
+void meter_next(struct meter *m, uint64_t sequence, const struct hash *salt);
+
 /* Appends the receipt of a sequence without a signature, in canonical JSON. 0, or -1 with a reason: nothing of it is open. */
 int meter_receipt(const struct meter *m, uint64_t sequence, uint64_t time, struct buf *to);
 
