@@ -70,11 +70,12 @@ endif
 all_cflags = $(std) $(warn) $(hard) $(opt) $(CFLAGS)
 
 # One clear pattern: every common/*/*.c is in the library, every tools/*.c is a tool, and every C file in tests/unit,
-# tests/bench and tests/fuzz is a program.
+# tests/bench and tests/fuzz is a program. tests/cheat/TOOL.c stands in for parts of the library in a tool that is to be found out.
 lib_src := $(sort $(wildcard common/*/*.c))
 tool_src := $(sort $(wildcard tools/*.c))
 unit_src := $(sort $(wildcard tests/unit/*.c))
 bench_src := $(sort $(wildcard tests/bench/*.c))
+cheat_src := $(sort $(wildcard tests/cheat/*.c))
 fuzz_src := $(sort $(wildcard tests/fuzz/*.c))
 bats_src := $(sort $(wildcard tests/tools/*.bats))
 man_src := $(sort $(wildcard man/man[157]/*.[157]))
@@ -83,6 +84,7 @@ lib_obj := $(lib_src:%.c=$(O)/%.o)
 tools := $(tool_src:tools/%.c=$(O)/%)
 units := $(unit_src:%.c=$(O)/%)
 benches := $(bench_src:%.c=$(O)/%)
+cheats := $(cheat_src:%.c=$(O)/%)
 fuzzers := $(fuzz_src:%.c=$(O)/%)
 emulated := $(if $(CROSS),$(tools:$(O)/%=$(O)/emulated/%))
 
@@ -94,7 +96,7 @@ MAKEFLAGS += --no-builtin-rules
 
 all: $(tools) $(emulated)
 units: $(units)
-benches: $(benches)
+benches: $(benches) $(cheats)
 fuzzers: $(fuzzers)
 
 # ---- what the last build was made with and from ----
@@ -112,6 +114,9 @@ $(call remember,tools.list,$(tools))
 endif
 
 # ---- compiling and linking ----
+
+comma := ,
+space := $(subst ,, )
 
 silent := $(findstring s,$(firstword -$(MAKEFLAGS)))
 say = $(if $(V),,@$(if $(silent),,echo '  $1 $@';))
@@ -144,6 +149,10 @@ $(tools): $(O)/%: $(O)/tools/%.o $(O)/libmai.a
 $(units) $(benches): $(O)/%: $(O)/%.o $(O)/libmai.a
 	$(call say,link)$(cc) $(link) $(LDFLAGS) -o $@ $^ $(LIBS) -lm
 
+$(cheats): $(O)/tests/cheat/%: $(O)/tools/%.o $(O)/tests/cheat/%.o $(O)/libmai.a
+	$(call say,link)$(cc) $(link) $(LDFLAGS) -Wl,$(subst $(space),$(comma),$(patsubst %,--wrap=%,$(sort $(shell sed -n 's/^__wrap_\([a-z_]*\).*/\1/p' tests/cheat/$*.c)))) \
+		-o $@ $^ $(LIBS)
+
 $(fuzzers): $(O)/%: $(O)/%.o $(O)/libmai.a
 	$(call say,link)$(cc) $(link) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $(LIBS)
 
@@ -154,7 +163,7 @@ $(emulated): $(O)/emulated/%: $(O)/%
 	@printf '#!/bin/sh\nexec $(emulator) "%s" "$$@"\n' '$(abspath $<)' > $@ && chmod +x $@
 
 -include $(lib_obj:.o=.d)
--include $(patsubst %.c,$(O)/%.d,$(tool_src) $(unit_src) $(bench_src) $(fuzz_src))
+-include $(patsubst %.c,$(O)/%.d,$(tool_src) $(unit_src) $(bench_src) $(cheat_src) $(fuzz_src))
 
 # ---- tests: each program's results (TAP) go to a file, scripts/tap adds them up ----
 

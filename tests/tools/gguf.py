@@ -1,9 +1,11 @@
 """An independent reader and writer of GGUF files, and reader of mai-shard(5), with nothing but the standard library.
 
     gguf.py ids FILE              the model id and the vocabulary id
+    gguf.py zero FROM TO NAMES [N]  a copy in which tensors whose names match NAMES are zero, or N bytes of each
     gguf.py parts WHOLE SHARD...  checks that stock shards hold the tensors of WHOLE byte for byte, each layer once
 """
 import hashlib
+import re
 import struct
 import sys
 
@@ -21,6 +23,7 @@ class File:
         n_tensors, n_keys = self.number("Q"), self.number("Q")
         self.keys = {}    # name: (bytes of the whole key, value)
         self.tensors = {}  # name: (type, shape, bytes)
+        self.offsets = {}  # name: where its bytes begin in the file
         for _ in range(n_keys):
             begin = self.at
             name = self.string()
@@ -42,6 +45,7 @@ class File:
             data = self.data[start + offset:start + offset + n // block * size]
             assert len(data) == n // block * size
             self.tensors[name] = (kind, shape, data)
+            self.offsets[name] = start + offset
 
     def get(self, name, otherwise=None):
         """The value of a key."""
@@ -134,8 +138,22 @@ def check_parts(whole, shards):
     assert all(n == 1 for name, n in seen.items() if name.startswith(b"blk."))
 
 
+def zero(source, target, names, n=None):
+    f = File(source)
+    data = bytearray(f.data)
+    found = [name for name in f.tensors if re.fullmatch(names, name.decode())]
+    assert found
+    for name in found:
+        size = int(n) if n else len(f.tensors[name][2])
+        data[f.offsets[name]:f.offsets[name] + size] = bytes(size)
+    assert data != f.data
+    open(target, "wb").write(data)
+
+
 if __name__ == "__main__":
     if sys.argv[1] == "ids":
         print(model_id(File(sys.argv[2])), vocab_id(File(sys.argv[2])))
+    elif sys.argv[1] == "zero":
+        zero(*sys.argv[2:])
     else:
         check_parts(File(sys.argv[2]), [File(p) for p in sys.argv[3:]])
