@@ -69,7 +69,7 @@ endif
 
 all_cflags = $(std) $(warn) $(hard) $(opt) $(CFLAGS)
 
-# One clear pattern: every common/*/*.c is in the library, every tools/*.c is a tool, and every C file in tests/unit,
+# One clear pattern: every common/*/*.c is in the library, every tools/*.c is a tool (with tools/TOOL/*.c), and every C file in tests/unit,
 # tests/bench and tests/fuzz is a program. tests/cheat/TOOL.c stands in for parts of the library in a tool that is to be found out.
 lib_src := $(sort $(wildcard common/*/*.c))
 tool_src := $(sort $(wildcard tools/*.c))
@@ -143,13 +143,17 @@ $(O)/libmai.a: $(lib_obj) $(O)/sources.list
 	@rm -f $@
 	$(call say,ar  )$(ar) rcsD $@ $(lib_obj)
 
-$(tools): $(O)/%: $(O)/tools/%.o $(O)/libmai.a
+# The objects of a tool.
+parts = $(O)/tools/$1.o $(patsubst %.c,$(O)/%.o,$(sort $(wildcard tools/$1/*.c)))
+
+.SECONDEXPANSION:
+$(tools): $(O)/%: $$(call parts,$$*) $(O)/libmai.a
 	$(call say,link)$(cc) $(link) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 $(units) $(benches): $(O)/%: $(O)/%.o $(O)/libmai.a
 	$(call say,link)$(cc) $(link) $(LDFLAGS) -o $@ $^ $(LIBS) -lm
 
-$(cheats): $(O)/tests/cheat/%: $(O)/tools/%.o $(O)/tests/cheat/%.o $(O)/libmai.a
+$(cheats): $(O)/tests/cheat/%: $$(call parts,$$*) $(O)/tests/cheat/%.o $(O)/libmai.a
 	$(call say,link)$(cc) $(link) $(LDFLAGS) -Wl,$(subst $(space),$(comma),$(patsubst %,--wrap=%,$(sort $(shell sed -n 's/^__wrap_\([a-z_]*\).*/\1/p' tests/cheat/$*.c)))) \
 		-o $@ $^ $(LIBS)
 
@@ -163,7 +167,7 @@ $(emulated): $(O)/emulated/%: $(O)/%
 	@printf '#!/bin/sh\nexec $(emulator) "%s" "$$@"\n' '$(abspath $<)' > $@ && chmod +x $@
 
 -include $(lib_obj:.o=.d)
--include $(patsubst %.c,$(O)/%.d,$(tool_src) $(unit_src) $(bench_src) $(cheat_src) $(fuzz_src))
+-include $(patsubst %.c,$(O)/%.d,$(tool_src) $(wildcard tools/*/*.c) $(unit_src) $(bench_src) $(cheat_src) $(fuzz_src))
 
 # ---- tests: each program's results (TAP) go to a file, scripts/tap adds them up ----
 
