@@ -320,7 +320,7 @@ tlog_verify_from(struct tlog *l, uint64_t from, int (*tell)(void *arg, uint64_t 
 	struct hash root;
 	size_t n;
 
-	for (uint64_t i = from; i < l->at.size; i++)
+	for (uint64_t i = from - from % TILE_WIDTH; i < l->at.size; i++)
 		if (verify_entry(l, i, &data, &n) < 0 || (tell && tell(arg, i, data, n) < 0))
 			return -1;
 	for (int level = 1; level < TILE_LEVELS; level++)

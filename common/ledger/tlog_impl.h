@@ -25,7 +25,7 @@ void tlog_set(struct tlog *l, struct buf *note, const struct checkpoint *now);
 /* The root of n nodes, a power of two, at most 256. */
 struct hash tlog_fold(const struct hash *hash, unsigned n);
 
-/* As tlog_verify, but for entries before `from`, and the tiles that have only those. */
+/* As tlog_verify, but for the tiles that have only entries before `from`. */
 int tlog_verify_from(struct tlog *l, uint64_t from, int (*tell)(void *arg, uint64_t index, const uint8_t *data, size_t n), void *arg);
 
 #endif
