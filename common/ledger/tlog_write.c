@@ -152,6 +152,8 @@ redo(struct tlog *l, struct journal_entries *j, const struct checkpoint *before,
 
 	if (buf_add(&note, j->before.data, j->before.len) < 0)
 		return -1;
+	for (unsigned i = 0; i < TLOG_CACHE; i++) /* a full tile may be one that is to be written again */
+		l->cache[i].width = 0;
 	tlog_set(l, &note, before);
 	rc = edge_load(&e, l, before->size, &before->root) < 0 || replay(&e, j) < 0 ? -1 : 0;
 	root = edge_root(&e);
