@@ -362,8 +362,8 @@ tlog_add(struct tlog_writer *w, const void *data, size_t n, const struct hash *l
 	*new = place == -1;
 	if (!*new)
 		return place < 0 ? -1 : place;
-	if (n > RECORD_MAX || w->batch.n == TLOG_BATCH)
-		return err_set(ERR_DATA, "an entry of %zu bytes, or more than %d in a batch", n, TLOG_BATCH);
+	if (n > RECORD_MAX || w->batch.n == TLOG_BATCH || w->batch.data.len + sizeof length + n > TLOG_BATCH_BYTES)
+		return err_set(ERR_DATA, "an entry of %zu bytes, or more than %d in a batch, or %d bytes", n, TLOG_BATCH, TLOG_BATCH_BYTES);
 	if (mem_grow(&w->leaf, &w->cap, w->batch.n + 1, sizeof *w->leaf) < 0 || buf_add(&w->batch.data, length, sizeof length) < 0 ||
 	    buf_add(&w->batch.data, data, n) < 0 || seen_add(&w->seen, leaf, w->n_seen) < 0)
 		return -1;
