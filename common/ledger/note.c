@@ -97,7 +97,9 @@ note_key_parse(struct note_key *k, const char *text, size_t n)
 	if (bytes[0] != NOTE_ED25519 && bytes[0] != NOTE_COSIGNATURE)
 		return err_set(ERR_DATA, "a verifier key of the unknown type %u", bytes[0]);
 	snprintf(name, sizeof name, "%.*s", (int)(first - text), text); /* < NOTE_NAME */
-	if (strlen(name) != (size_t)(first - text) || note_key_make(k, name, bytes[0], bytes + 1) < 0)
+	if (strlen(name) != (size_t)(first - text))
+		return err_set(ERR_DATA, "the name of a key has a NUL");
+	if (note_key_make(k, name, bytes[0], bytes + 1) < 0)
 		return -1;
 	snprintf(hash, sizeof hash, "%08x", k->hash);
 	return memcmp(hash, first + 1, 2 * HASH_BYTES) == 0 ? 0 : err_set(ERR_DATA, "a verifier key whose hash is another");
