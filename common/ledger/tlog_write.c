@@ -231,12 +231,14 @@ take_lock(const struct tlog *l, int fd)
 int
 tlog_recover(const char *path)
 {
+	static const struct note_key any;
 	struct tlog l;
 	uint64_t size;
-	int rc = tlog_open_folder(&l, path, NULL), fd = -1;
+	int rc = tlog_open_folder(&l, path, &any), fd = -1;
 
-	if (rc == 0 && faccessat(l.folder, JOURNAL_FILE, R_OK | W_OK, 0) == 0) {
-		rc = (fd = open_lock(&l)) < 0 || take_lock(&l, fd) < 0 ? -1 : recover(&l, &size);
+	if (rc == 0 && faccessat(l.folder, JOURNAL_FILE, R_OK | W_OK, 0) == 0) { /* else it may also have no key, as one that was fetched */
+		tlog_close(&l);
+		rc = tlog_open_folder(&l, path, NULL) < 0 || (fd = open_lock(&l)) < 0 || take_lock(&l, fd) < 0 ? -1 : recover(&l, &size);
 		if (fd >= 0)
 			close(fd);
 	}
