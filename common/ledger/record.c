@@ -194,6 +194,7 @@ parse(struct record *r, const char *line, size_t n, struct buf *made, bool is_si
 {
 	struct jcs_value v;
 
+	*r = (struct record){ 0 };
 	if (!(r->text = jcs_text(line, n, made, &r->n)))
 		return -1;
 	if (r->n > RECORD_MAX)

@@ -31,7 +31,7 @@ struct record {
 	const char *text; /* canonical */
 	size_t n;
 	enum record_type type;
-	uint8_t signer[KEY_PUBLIC];
+	uint8_t signer[KEY_PUBLIC]; /* zeros: a credential, whose proof says it */
 };
 
 const char *record_type_name(enum record_type t);
