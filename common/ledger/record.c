@@ -296,6 +296,8 @@ record_read(struct record *r, const char *line, size_t n, struct buf *made)
 	return record_parse(r, line, n, made) < 0 ? -1 : record_check(r);
 }
 
+enum { SIGNATURE_MEMBER = sizeof ",\"signature\":\"\"" - 1 + (KEY_SIGNATURE + 2) / 3 * 4 }; /* bytes */
+
 /* Appends the canonical text with a signature, which goes where its key has its place. */
 static int
 add_signed(struct buf *to, const struct record *r, const uint8_t signature[KEY_SIGNATURE])
@@ -329,6 +331,8 @@ record_sign(struct buf *to, const char *statement, size_t n, const struct key *k
 		rc = err_set(ERR_DATA, "a credential has a proof, and no signature");
 	if (rc == 0 && memcmp(r.signer, k->public.bytes, KEY_PUBLIC) != 0)
 		rc = err_set(ERR_DATA, "a %s is signed by the key of its '%s'", types[r.type].name, types[r.type].signer);
+	if (rc == 0 && r.n + SIGNATURE_MEMBER > RECORD_MAX)
+		rc = err_set(ERR_DATA, "a record of more than %d bytes with its signature", RECORD_MAX);
 	if (rc == 0) {
 		key_sign(signature, k, r.text, r.n);
 		rc = add_signed(to, &r, signature);
