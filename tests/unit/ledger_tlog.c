@@ -716,7 +716,6 @@ check_turns(void)
 		size = to;
 	}
 	tap_ok(good && verifies(size) && size > 1000, "two writers in turn, each with some that the other had: %zu entries", size);
-	good = true;
 	for (int round = 0; round < 50 && good; round++, size += 4) /* batches of one length, as soon as can be */
 		good = append(w[0], size, size + 1, size) && append(w[1], size + 1, size + 2, size) && append(w[1], size + 2, size + 3, size) && append(w[0], size + 3, size + 4, size);
 	tap_ok(good && verifies(size), "also when the other has had several turns");
