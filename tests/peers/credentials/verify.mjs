@@ -2,7 +2,9 @@
 //        node verify.mjs issue                a credential of a new key, by that library
 //        node verify.mjs peerid PEERID DID    are they names of one key?
 //        node verify.mjs cid FILE...          their CIDs
-//        node verify.mjs note VKEY FILE       the text of a signed note (C2SP signed-note), when that key has signed it
+//        node verify.mjs note VKEY FILE       the text of a signed note (C2SP signed-note), when that key has signed or cosigned it
+//        node verify.mjs proof VKEY (PROOF RECORD)...  where each record is in a log, by its proof (C2SP tlog-proof) and the log's key
+//        node verify.mjs record FILE          the ids of records, one a line, when those whom they bind have signed them
 // Each says what it has found and exits with 0, or why not and with 1. Nothing is asked of the network.
 import { readFileSync } from 'node:fs'
 import * as Ed25519Multikey from '@digitalbazaar/ed25519-multikey'
@@ -85,12 +87,19 @@ const issue = async () => {
 
 // ---- notes ----
 
+// What a signature of each type signs, and where it stands behind the key's id: that of the author (1), or of a witness, with its time (4).
+const signedBy = {
+  1: (b, text) => [b, utf8(text)],
+  4: (b, text) => [b.subarray(8), utf8(`cosignature/v1\ntime ${b.readBigUInt64BE()}\n${text}`)],
+}
+
 const textOfNote = (vkey, note) => {
   const [, name, id, key] = /^([^+\s]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/=]+)$/.exec(vkey) ?? []
   must(name, 'not a key of notes')
-  const typed = Buffer.from(key, 'base64') // a byte 1 for Ed25519, then the key
+  const typed = Buffer.from(key, 'base64') // a byte for the type, then the key
   const keyId = Buffer.from(sha256(Buffer.concat([utf8(name + '\n'), typed]))).subarray(0, 4)
-  must(typed.length === 33 && typed[0] === 1 && keyId.toString('hex') === id, 'not a key of notes')
+  const type = typed[0]
+  must(typed.length === 33 && signedBy[type] && keyId.toString('hex') === id, 'not a key of notes')
 
   const blank = note.lastIndexOf('\n\n')
   must(blank >= 0 && note.endsWith('\n'), 'not a note')
@@ -99,8 +108,63 @@ const textOfNote = (vkey, note) => {
   must(lines.length > 0 && lines.length <= 100 && lines.every(Boolean), 'not a note')
   const ours = lines.map(([, who, value]) => [who, Buffer.from(value, 'base64')]).filter(([who, b]) => who === name && same(b.subarray(0, 4), keyId))
   must(ours.length > 0, 'not signed by ' + name)
-  must(ours.every(([, b]) => b.length === 68 && verifies(b.subarray(4), utf8(text), typed.subarray(1))), 'the signature is wrong')
+  const good = (b) => {
+    const [signature, signed] = signedBy[type](b.subarray(4), text)
+    return verifies(signature, signed, typed.subarray(1))
+  }
+  must(ours.every(([, b]) => b.length === (type === 4 ? 76 : 68) && good(b)), 'the signature is wrong')
   return text
+}
+
+// ---- logs and their records ----
+
+const hash = (...parts) => sha256(Buffer.concat(parts.map((p) => (typeof p === 'number' ? Buffer.of(p) : Buffer.from(p)))))
+const idOf = (record) => hash(0, utf8(canonicalize(record)))
+
+// RFC 9162, 2.1.3.2. Numbers are as large as they may be.
+const rootBy = (index, size, leaf, proof) => {
+  let [fn, sn, r] = [index, size - 1n, leaf]
+  must(index < size, 'no entry of the log')
+  for (const p of proof) {
+    must(sn !== 0n, 'the proof is too long')
+    if (fn & 1n || fn === sn) {
+      r = hash(1, p, r)
+      while (!(fn & 1n) && fn !== 0n) [fn, sn] = [fn >> 1n, sn >> 1n]
+    } else {
+      r = hash(1, r, p)
+    }
+    ;[fn, sn] = [fn >> 1n, sn >> 1n]
+  }
+  must(sn === 0n, 'the proof is too short')
+  return r
+}
+
+const number = (text) => {
+  must(/^(0|[1-9][0-9]*)$/.test(text), 'not a number')
+  return BigInt(text)
+}
+
+const placeOf = (vkey, file, line) => {
+  const blank = file.indexOf('\n\n')
+  const [head, index, ...proof] = file.slice(0, blank).split('\n').filter((l) => !l.startsWith('extra '))
+  must(head === 'c2sp.org/tlog-proof@v1' && index.startsWith('index '), 'not a proof')
+  const [origin, size, root] = textOfNote(vkey, file.slice(blank + 2)).split('\n')
+  must(origin === vkey.split('+')[0], 'the checkpoint of another log')
+  const hashes = proof.map((l) => Buffer.from(l, 'base64'))
+  must(hashes.every((h, i) => h.length === 32 && h.toString('base64') === proof[i]), 'not a proof')
+  const at = number(index.slice('index '.length))
+  must(same(rootBy(at, number(size), idOf(JSON.parse(line)), hashes), Buffer.from(root, 'base64')), 'the proof does not lead to the root')
+  return `record ${at} of ${size} in ${origin}`
+}
+
+const signers = { receipt: 'node', voucher: 'client', subscription: 'client', terms: 'issuer', registration: 'owner', transfer: 'from' }
+
+const idOfSigned = (line) => {
+  const { signature, ...statement } = JSON.parse(line)
+  must(signers[statement.type], 'not a record')
+  const bytes = Buffer.from(signature, 'base64')
+  must(bytes.toString('base64') === signature && verifies(bytes, utf8(canonicalize(statement)), keyOfDid(statement[signers[statement.type]])), 'the signature is wrong')
+  return Buffer.from(idOf(JSON.parse(line))).toString('hex')
 }
 
 // ---- what is asked for ----
@@ -123,6 +187,8 @@ const verbs = {
     return 'one key'
   },
   cid: (...files) => files.map((f) => `${CID.createV1(0x55, Digest.create(0x12, sha256(readFileSync(f))))}  ${f}`).join('\n'),
+  proof: (vkey, ...files) => files.map((f) => readFileSync(f, 'utf8')).map((text, i, all) => (i % 2 ? placeOf(vkey, all[i - 1], text) : null)).filter(Boolean).join('\n'),
+  record: (path) => readFileSync(path, 'utf8').trimEnd().split('\n').map(idOfSigned).join('\n'),
   note: (vkey, path) => textOfNote(vkey, readFileSync(path, 'utf8')).replace(/\n$/, ''),
 }
 
