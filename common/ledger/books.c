@@ -213,13 +213,15 @@ is_same_connection(const struct receipt *a, const struct receipt *b)
 	return hash_equal(&a->nonce, &b->nonce) && a->client == b->client && a->node == b->node && a->terms == b->terms;
 }
 
-/* The place behind a receipt in a connection, or at its beginning, which only one can have. */
+/* The place behind a receipt in a connection, or at its beginning, which only one can have. A nonce that others use too is theirs. */
 static struct hash
 place_of(const struct receipt *r)
 {
-	struct hash both[2] = { r->nonce, r->previous };
+	struct hash all[3] = { r->nonce, r->previous };
+	uint32_t parties[2] = { r->client, r->node };
 
-	return hash_bytes(both, sizeof both);
+	memcpy(all[2].bytes, parties, sizeof parties);
+	return hash_bytes(all, sizeof all);
 }
 
 /* Has another receipt that is covered the same place? */
@@ -231,7 +233,8 @@ is_taken(const struct books *b, const struct receipt *r)
 	size_t at = 0;
 
 	while (seen_next(&b->taken, &place, &at, &i))
-		if (hash_equal(&b->receipt[i].nonce, &r->nonce) && hash_equal(&b->receipt[i].previous, &r->previous))
+		if (hash_equal(&b->receipt[i].nonce, &r->nonce) && hash_equal(&b->receipt[i].previous, &r->previous) && b->receipt[i].client == r->client &&
+		    b->receipt[i].node == r->node)
 			return true;
 	return false;
 }
