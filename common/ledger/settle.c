@@ -463,8 +463,6 @@ pay_subscription(struct work *w, const struct subscription *s)
 
 	if (!payee || node == BOOKS_NONE || note_records(w->s, &(struct item){ .index = s->index }, 1) < 0)
 		return -1;
-	if (!is_in_time(t, s->from))
-		return refuse(w->b, s->index, "not in the time of its terms");
 	if (!mem_mul(s->periods, t->period_price, &amount) || amount > LARGEST)
 		return err_set(ERR_DATA, "a debt of more than 2^53");
 	return pay_shares(w, &p, payee, amount);
