@@ -319,11 +319,12 @@ books_rows(const struct books *b, const struct receipt *r)
 }
 
 bool
-books_subscribed(const struct books *b, uint32_t client, uint32_t terms, uint64_t time)
+books_subscribed(const struct books *b, const struct receipt *r)
 {
 	for (size_t i = 0; i < b->n_subscriptions; i++) {
 		const struct subscription *s = &b->subscription[i];
-		if (s->client == client && s->terms == terms && time >= s->from && (time - s->from) / b->terms[terms].period < s->periods)
+		if (s->index < r->index && s->client == r->client && s->terms == r->terms && r->time >= s->from &&
+		    (r->time - s->from) / b->terms[r->terms].period < s->periods)
 			return true;
 	}
 	return false;

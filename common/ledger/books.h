@@ -92,7 +92,7 @@ uint32_t books_owner(const struct books *b, const struct hash *asset, uint64_t i
 /* Rows of this receipt that the one before it does not have. */
 uint64_t books_rows(const struct books *b, const struct receipt *r);
 
-/* Is there a time that is subscribed to? */
-bool books_subscribed(const struct books *b, uint32_t client, uint32_t terms, uint64_t time);
+/* Does a subscription that stands before this receipt in the log hold at its time? */
+bool books_subscribed(const struct books *b, const struct receipt *r);
 
 #endif

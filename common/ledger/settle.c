@@ -124,7 +124,7 @@ is_in_time(const struct terms *t, uint64_t time)
 static bool
 is_charged(const struct books *b, const struct receipt *r)
 {
-	return r->terms != BOOKS_NONE && is_in_time(&b->terms[r->terms], r->time) && !books_subscribed(b, r->client, r->terms, r->time);
+	return r->terms != BOOKS_NONE && is_in_time(&b->terms[r->terms], r->time) && !books_subscribed(b, r);
 }
 
 static int
