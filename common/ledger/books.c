@@ -215,50 +215,46 @@ is_same_connection(const struct receipt *a, const struct receipt *b)
 	return hash_equal(&a->nonce, &b->nonce) && a->client == b->client && a->node == b->node && a->terms == b->terms;
 }
 
-/* The place behind a receipt in a connection, or at its beginning, which only one can have. A nonce that others use too is theirs. */
-static struct hash
-place_of(const struct receipt *r)
+/* NULL where there is no memory. A nonce that others use too is theirs. */
+static struct connection *
+connection_of(struct books *b, const struct receipt *r)
 {
-	struct hash all[3] = { r->nonce, r->previous };
-	uint32_t parties[2] = { r->client, r->node };
-
-	memcpy(all[2].bytes, parties, sizeof parties);
-	return hash_bytes(all, sizeof all);
-}
-
-/* Has another receipt that is covered the same place? */
-static bool
-is_taken(const struct books *b, const struct receipt *r)
-{
-	struct hash place = place_of(r);
+	struct connection *c;
 	uint64_t i;
 	size_t at = 0;
 
-	while (seen_next(&b->taken, &place, &at, &i))
-		if (hash_equal(&b->receipt[i].nonce, &r->nonce) && hash_equal(&b->receipt[i].previous, &r->previous) && b->receipt[i].client == r->client &&
-		    b->receipt[i].node == r->node)
-			return true;
-	return false;
+	while (seen_next(&b->connections, &r->nonce, &at, &i)) {
+		c = &b->connection[i];
+		if (hash_equal(&c->nonce, &r->nonce) && c->client == r->client && c->node == r->node)
+			return c;
+	}
+	if (mem_grow(&b->connection, &b->cap_connections, b->n_connections + 1, sizeof *b->connection) < 0 ||
+	    seen_add(&b->connections, &r->nonce, b->n_connections) < 0)
+		return NULL;
+	c = &b->connection[b->n_connections++];
+	*c = (struct connection){ .nonce = r->nonce, .client = r->client, .node = r->node };
+	return c;
 }
 
-/* Finds the receipts before `last` until one that is covered. NULL: all are there and go together. */
+/* Finds the receipts before `last` until one that is covered. NULL: all are there and go together, and there are rows that are not covered. */
 static const char *
-follow(struct books *b, uint32_t last, uint64_t end)
+follow(struct books *b, uint32_t last, uint64_t end, uint64_t covered)
 {
+	uint64_t begin = 0;
+
 	for (uint32_t i = last;; i = b->receipt[i].before) {
 		struct receipt *r = &b->receipt[i];
 		if (r->state != RECEIPT_OPEN)
-			return NULL;
-		if (is_taken(b, r))
-			return "it covers a receipt beside one that is covered";
-		if (hash_is_none(&r->previous))
-			return NULL;
+			begin = r->rows;
+		if (r->state != RECEIPT_OPEN || hash_is_none(&r->previous))
+			break;
 		r->before = find_receipt(b, &r->previous, end);
 		if (r->before == BOOKS_NONE)
 			return "a receipt before the one that it covers is not there";
 		if (!is_same_connection(r, &b->receipt[r->before]) || r->rows < b->receipt[r->before].rows)
 			return "the receipts that it covers don't go together";
 	}
+	return b->receipt[last].state == RECEIPT_OPEN && begin < covered && b->receipt[last].rows <= covered ? "it covers a receipt beside one that is covered" : NULL;
 }
 
 /* *why: NULL, or why it covers nothing. 0 or -1. */
@@ -267,6 +263,7 @@ cover(struct books *b, const struct voucher *v, uint64_t end, enum receipt_state
 {
 	uint32_t last = find_receipt(b, &v->receipt, end);
 	const struct receipt *r = last == BOOKS_NONE ? NULL : &b->receipt[last];
+	struct connection *c = NULL;
 
 	*why = NULL;
 	if (!r)
@@ -275,14 +272,18 @@ cover(struct books *b, const struct voucher *v, uint64_t end, enum receipt_state
 		*why = "its terms are not in the log before it";
 	else if (!hash_equal(&v->nonce, &r->nonce) || v->client != r->client || v->node != r->node || v->terms != r->terms || v->rows != r->rows)
 		*why = "it says something else than the receipt that it covers";
+	else if (!(c = connection_of(b, r)))
+		return -1;
 	else
-		*why = follow(b, last, end);
-	for (uint32_t i = last; !*why && i != BOOKS_NONE && b->receipt[i].state == RECEIPT_OPEN; i = b->receipt[i].before) {
-		struct hash place = place_of(&b->receipt[i]);
-		if (seen_add(&b->taken, &place, i) < 0)
-			return -1;
+		*why = follow(b, last, end, c->covered);
+	if (*why)
+		return 0;
+	for (uint32_t i = last; i != BOOKS_NONE && b->receipt[i].state == RECEIPT_OPEN; i = b->receipt[i].before) {
 		b->receipt[i].state = state;
+		b->receipt[i].covered = c->covered;
 	}
+	if (c->covered < v->rows)
+		c->covered = v->rows;
 	return 0;
 }
 
@@ -315,7 +316,11 @@ books_close(struct books *b)
 uint64_t
 books_rows(const struct books *b, const struct receipt *r)
 {
-	return r->rows - (r->before == BOOKS_NONE ? 0 : b->receipt[r->before].rows);
+	uint64_t begin = r->before == BOOKS_NONE ? 0 : b->receipt[r->before].rows;
+
+	if (begin < r->covered)
+		begin = r->covered < r->rows ? r->covered : r->rows;
+	return r->rows - begin;
 }
 
 bool
@@ -343,7 +348,8 @@ books_free(struct books *b)
 	free(b->resale);
 	free(b->ownership);
 	seen_free(&b->owned);
-	seen_free(&b->taken);
+	free(b->connection);
+	seen_free(&b->connections);
 	free(b->refused);
 	*b = (struct books){ 0 };
 }

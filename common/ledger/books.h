@@ -20,7 +20,15 @@ struct receipt {
 	uint64_t index, rows, time;
 	uint32_t client, node, terms;
 	uint32_t before;             /* the receipt before it, once it is found */
+	uint64_t covered;            /* rows of its connection that were covered before it was */
 	enum receipt_state state;
+};
+
+/* Of a client and a node, by its nonce. Receipts that are not of one chain count for the rows that no other has been covered for. */
+struct connection {
+	struct hash nonce;
+	uint32_t client, node;
+	uint64_t covered;            /* rows */
 };
 
 struct voucher {
@@ -71,7 +79,9 @@ struct books {
 	struct ownership *ownership; /* in the log's order */
 	size_t n_ownerships, cap_ownerships;
 	struct seen owned;           /* by asset */
-	struct seen taken;           /* receipts that are covered, by their connection and the one before */
+	struct connection *connection;
+	size_t n_connections, cap_connections;
+	struct seen connections;     /* by nonce */
 	struct refused *refused;
 	size_t n_refused, cap_refused;
 };
@@ -89,7 +99,7 @@ uint32_t books_party(struct books *b, const uint8_t key[KEY_PUBLIC]);
 /* Who owns an asset at a place in the log; BOOKS_NONE: nobody. */
 uint32_t books_owner(const struct books *b, const struct hash *asset, uint64_t index);
 
-/* Rows of this receipt that the one before it does not have. */
+/* Rows of this receipt that neither the one before it has nor what was covered before. */
 uint64_t books_rows(const struct books *b, const struct receipt *r);
 
 /* Does a subscription that stands before this receipt in the log hold at its time? */

@@ -146,7 +146,7 @@ add_items(struct work *w)
 		struct item *e;
 		if (r->state == RECEIPT_SETTLED && is_charged(b, r) && add_old(w, r) < 0)
 			return -1;
-		if (r->state != RECEIPT_DUE)
+		if (r->state != RECEIPT_DUE || books_rows(b, r) == 0)
 			continue;
 		if (!is_in_time(&b->terms[r->terms], r->time)) { /* the voucher's terms, which are there, are the receipt's */
 			if (refuse(b, r->index, "not in the time of its terms") < 0)
