@@ -161,11 +161,14 @@ add_subscription(struct books *b, uint64_t index, const struct record *r)
 {
 	struct hash terms = record_hash(r, "terms");
 	uint32_t which = terms_of(b, &terms);
+	uint64_t amount;
 
 	if (which == BOOKS_NONE || b->terms[which].period == 0)
 		return refuse(b, index, "a subscription by terms that are not there, or know none");
 	if (record_number(r, "from") < b->terms[which].from || record_number(r, "from") >= b->terms[which].until)
 		return refuse(b, index, "not in the time of its terms");
+	if (!mem_mul(record_number(r, "periods"), b->terms[which].period_price, &amount) || amount > TERMS_LARGEST)
+		return refuse(b, index, "a debt of more than 2^53");
 	if (mem_grow(&b->subscription, &b->cap_subscriptions, b->n_subscriptions + 1, sizeof *b->subscription) < 0)
 		return -1;
 	b->subscription[b->n_subscriptions++] = (struct subscription){ index, record_number(r, "from"), record_number(r, "periods"), party_of(b, r, "client"),

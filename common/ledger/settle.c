@@ -3,12 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/err.h"
 #include "base/mem.h"
 
 __extension__ typedef unsigned __int128 wide; /* of gcc and clang */
-
-#define LARGEST (UINT64_C(1) << 53) /* whole numbers that all programs know exactly */
 
 /* ---- splitting ---- */
 
@@ -213,6 +210,13 @@ compare_old(const void *a, const void *c, void *books)
 	return compare_debts(books, a, c);
 }
 
+/* Rows in all: TERMS_LARGEST and 1 is too many, and stays that. */
+static uint64_t
+add_rows(uint64_t a, uint64_t b)
+{
+	return a + b <= TERMS_LARGEST ? a + b : TERMS_LARGEST + 1; /* both are at most that */
+}
+
 /* One of each debt, with all its rows. */
 static void
 sum_old(struct work *w)
@@ -223,7 +227,7 @@ sum_old(struct work *w)
 		qsort_r(w->old, w->n_old, sizeof *w->old, compare_old, w->b);
 	for (size_t i = 0; i < w->n_old; i++)
 		if (n > 0 && compare_debts(w->b, &w->old[n - 1], &w->old[i]) == 0)
-			w->old[n - 1].rows += w->old[i].rows;
+			w->old[n - 1].rows = add_rows(w->old[n - 1].rows, w->old[i].rows);
 		else
 			w->old[n++] = w->old[i];
 	w->n_old = n;
@@ -353,28 +357,28 @@ pay_shares(struct work *w, struct payment *p, const uint32_t *payee, uint64_t am
 
 /* ---- rows ---- */
 
-/* floor((rows - free) price / per). 0, or -1 with a reason: it is beyond what all programs know exactly. */
-static int
+/* floor((rows - free) price / per). False: it is beyond what all programs know exactly. */
+static bool
 price_of(const struct terms *t, uint64_t rows, uint64_t *price)
 {
 	wide all = t->per == 0 || rows <= t->free ? 0 : (wide)(rows - t->free) * t->price / t->per;
 
 	*price = (uint64_t)all;
-	return all <= LARGEST ? 0 : err_set(ERR_DATA, "a debt of more than 2^53");
+	return rows <= TERMS_LARGEST && all <= TERMS_LARGEST;
 }
 
-static int
+static bool
 debt_of(const struct work *w, const struct item *e, size_t n, uint64_t *amount)
 {
 	const struct terms *t = &w->b->terms[e->terms];
-	uint64_t before = rows_before(w, e), now = 0, was, is;
+	uint64_t before = rows_before(w, e), now = before, was, is;
 
 	for (size_t i = 0; i < n; i++)
-		now += e[i].rows;
-	if (price_of(t, before, &was) < 0 || price_of(t, before + now, &is) < 0)
-		return -1;
+		now = add_rows(now, e[i].rows);
+	if (!price_of(t, now, &is) || !price_of(t, before, &was))
+		return false;
 	*amount = is - was;
-	return 0;
+	return true;
 }
 
 static int
@@ -406,6 +410,16 @@ pay_group(struct work *w, const struct item *e, size_t n, uint64_t rows, uint64_
 	return note_records(w->s, e, n) < 0 ? -1 : pay_shares(w, &p, e->payee, amount);
 }
 
+/* It would be wrong in a statement, and must not keep others from theirs. */
+static int
+refuse_debt(struct work *w, const struct item *e, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (refuse(w->b, e[i].index, "a debt of more than 2^53") < 0)
+			return -1;
+	return 0;
+}
+
 /* All items of one client by the same terms. */
 static int
 pay_debt(struct work *w, const struct item *e, size_t n)
@@ -414,9 +428,11 @@ pay_debt(struct work *w, const struct item *e, size_t n)
 	uint64_t amount, all = 0, *rows = NULL, *part;
 	int rc;
 
+	if (!debt_of(w, e, n, &amount))
+		return refuse_debt(w, e, n);
 	for (at = 0; at < n; at += run(w->b, e + at, n - at, compare_groups))
 		groups++;
-	if (debt_of(w, e, n, &amount) < 0 || !(rows = mem_alloc(2 * groups, sizeof *rows)))
+	if (!(rows = mem_alloc(2 * groups, sizeof *rows)))
 		return -1;
 	part = rows + groups;
 	for (at = groups = 0; at < n; at += k, groups++) {
@@ -459,13 +475,10 @@ pay_subscription(struct work *w, const struct subscription *s)
 	uint32_t node = s->node == BOOKS_NONE ? books_party(w->b, t->issuer) : s->node;
 	const uint32_t *payee = find_payees(w, t, node, s->from, s->index);
 	struct payment p = { .from = s->client, .node = node, .terms = s->terms, .first = w->s->n_records, .n = 1 };
-	uint64_t amount;
 
 	if (!payee || node == BOOKS_NONE || note_records(w->s, &(struct item){ .index = s->index }, 1) < 0)
 		return -1;
-	if (!mem_mul(s->periods, t->period_price, &amount) || amount > LARGEST)
-		return err_set(ERR_DATA, "a debt of more than 2^53");
-	return pay_shares(w, &p, payee, amount);
+	return pay_shares(w, &p, payee, s->periods * t->period_price); /* was not refused: at most TERMS_LARGEST */
 }
 
 static int

@@ -39,8 +39,8 @@ struct settlement {
 };
 
 /*
- * s->paid has what shares had before. 0, or -1 with a reason: there is no memory, or a debt is beyond 2^53. Receipts that are due, and don't count, are
- * noted in b->refused.
+ * s->paid has what shares had before. 0, or -1 with a reason: there is no memory. Receipts that are due, and don't count, are noted in b->refused: those
+ * of a debt beyond 2^53 among them.
  */
 int settle(struct settlement *s, struct books *b);
 void settlement_free(struct settlement *s);

@@ -8,8 +8,6 @@
 #include "trust/member.h"
 #include "trust/peerid.h"
 
-#define LARGEST (UINT64_C(1) << 53) /* whole numbers that all programs know exactly */
-
 /* A whole number of an object, or `other` where it has none. 0, or -1 with a reason. */
 static int
 read_whole(uint64_t *to, const json_t *o, const char *key, uint64_t other)
@@ -20,7 +18,7 @@ read_whole(uint64_t *to, const json_t *o, const char *key, uint64_t other)
 	*to = other;
 	if (!v)
 		return 0;
-	if (!json_is_number(v) || !(x >= 0 && x <= (double)LARGEST) || x != (double)(uint64_t)x)
+	if (!json_is_number(v) || !(x >= 0 && x <= (double)TERMS_LARGEST) || x != (double)(uint64_t)x)
 		return err_set(ERR_DATA, "terms whose '%s' is no whole number of at most 2^53", key);
 	*to = (uint64_t)x;
 	return 0;

@@ -24,6 +24,7 @@ enum {
 	TERMS_UNIT = 64,                 /* bytes of a unit's name with a NUL */
 };
 #define TERMS_PARTS (UINT64_C(1) << 32)  /* of a share, at most */
+#define TERMS_LARGEST (UINT64_C(1) << 53) /* amounts and rows: whole numbers that all programs know exactly */
 #define TERMS_ALWAYS UINT64_MAX
 
 enum share_to { SHARE_KEY, SHARE_NODE, SHARE_OWNER };
