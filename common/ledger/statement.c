@@ -249,18 +249,33 @@ check_signature(json_t *o)
 	return rc;
 }
 
+/* A member that is a whole number, and at most that. */
+static bool
+is_whole(const json_t *o, const char *key, uint64_t most, uint64_t *to)
+{
+	const json_t *v = json_object_get(o, key);
+	double x = json_number_value(v);
+
+	if (!json_is_number(v) || !(x >= 0 && x <= (double)most) || x != (double)(uint64_t)x)
+		return false;
+	*to = (uint64_t)x;
+	return true;
+}
+
 static int
 read_paid(struct settlement *s, const json_t *list)
 {
 	const json_t *one;
 	size_t i;
 
+	if (!json_is_array(list))
+		return err_set(ERR_DATA, "a statement without 'paid'");
 	json_array_foreach(list, i, one) {
 		const char *terms = member_text(one, "terms");
-		struct share_paid p = { .share = (size_t)json_number_value(json_object_get(one, "share")) % TERMS_SHARES,
-			.amount = (uint64_t)json_number_value(json_object_get(one, "amount")) };
-		if (!terms || !hash_from_hex(&p.terms, terms, strlen(terms)))
-			return err_set(ERR_DATA, "a statement whose 'paid' names no terms");
+		struct share_paid p;
+		if (!terms || !hash_from_hex(&p.terms, terms, strlen(terms)) || !is_whole(one, "share", TERMS_SHARES - 1, &p.share) ||
+		    !is_whole(one, "amount", TERMS_LARGEST, &p.amount))
+			return err_set(ERR_DATA, "a statement whose 'paid' is not what shares of terms have had");
 		if (mem_grow(&s->paid, &s->cap_paid, s->n_paid + 1, sizeof *s->paid) < 0)
 			return -1;
 		s->paid[s->n_paid++] = p;
@@ -272,7 +287,6 @@ static int
 read_object(json_t *o, struct tlog *l, uint64_t *from, struct settlement *s)
 {
 	const char *text = member_text(o, "root");
-	double to = json_number_value(json_object_get(o, "to"));
 	struct hash root, is;
 
 	if (!member_is(o, "type", "settlement") || !text || !hash_from_hex(&root, text, strlen(text)))
@@ -281,9 +295,9 @@ read_object(json_t *o, struct tlog *l, uint64_t *from, struct settlement *s)
 		return err_set(ERR_DATA, "a statement for another log");
 	if (check_signature(o) < 0)
 		return -1;
-	if (!(to >= 0 && to <= (double)l->at.size))
-		return err_set(ERR_DATA, "a statement for a log of %.0f records; this has %llu", to, (unsigned long long)l->at.size);
-	*from = (uint64_t)to;
+	if (!is_whole(o, "to", l->at.size, from))
+		return err_set(ERR_DATA, "a statement for a log of %.0f records; this has %llu", json_number_value(json_object_get(o, "to")),
+		    (unsigned long long)l->at.size);
 	if (merkle_root(tlog_node, l, *from, &is) < 0)
 		return -1;
 	return hash_equal(&root, &is) ? read_paid(s, json_object_get(o, "paid")) : err_set(ERR_DATA, "a statement for a log that began otherwise");
