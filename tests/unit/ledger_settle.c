@@ -1,0 +1,496 @@
+/* Settlements of logs made by chance: whole, fair, the same in any order, and none paid twice (settle_log.h says what is due). */
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdlib.h>
+
+#include "base/err.h"
+#include "ledger/settle.h"
+#include "ledger/statement.h"
+#include "settle_log.h"
+#include "tap.h"
+
+__extension__ typedef unsigned __int128 wide;
+__extension__ typedef __int128 wide_signed;
+
+#define LARGEST (UINT64_C(1) << 53)
+
+/* One stretch of a log, settled. `paid` goes on from stretch to stretch. */
+struct run {
+	struct books b;
+	struct settlement s;
+};
+
+static bool
+settle_stretch(struct run *r, const struct world *w, const struct order *o, size_t from, size_t to, const struct settlement *before)
+{
+	*r = (struct run){ .b.from = from, .b.to = to };
+	for (size_t i = 0; before && i < before->n_paid; i++) {
+		if (!r->s.paid && !(r->s.paid = calloc(r->s.cap_paid = before->n_paid, sizeof *r->s.paid)))
+			abort();
+		r->s.paid[r->s.n_paid++] = before->paid[i];
+	}
+	for (size_t i = 0; i < to; i++)
+		if (books_add(&r->b, i, &w->entry[o->entry[i]].record) < 0)
+			return false;
+	return books_close(&r->b) == 0 && settle(&r->s, &r->b) == 0;
+}
+
+static void
+free_run(struct run *r)
+{
+	books_free(&r->b);
+	settlement_free(&r->s);
+}
+
+/* The number in the world of a party or of terms of the books. */
+static int
+party_of(const struct run *r, uint32_t party)
+{
+	for (int i = 0; party != BOOKS_NONE && i < PARTIES; i++)
+		if (memcmp(r->b.party[party], party_key[i], KEY_PUBLIC) == 0)
+			return i;
+	return NONE;
+}
+
+static int
+terms_of(const struct run *r, const struct world *w, uint32_t terms)
+{
+	for (int i = 0; i < w->n_terms; i++) {
+		struct hash id = record_id(&w->entry[i].record);
+		if (hash_equal(&r->b.terms[terms].id, &id))
+			return i;
+	}
+	return NONE;
+}
+
+static const struct entry *
+record_of(const struct run *r, const struct world *w, const struct order *o, const struct payment *p, size_t i)
+{
+	return &w->entry[o->entry[r->s.record[p->first + i]]];
+}
+
+static enum record_type
+type_of(const struct run *r, const struct world *w, const struct order *o, const struct payment *p)
+{
+	return record_of(r, w, o, p, 0)->type;
+}
+
+/* ---- what is paid in all ---- */
+
+/* Of each client by all its terms for rows: what the log up to `to` comes to, less what it came to up to `from`. */
+static bool
+debts_are_paid(const struct run *r, const struct world *w, const struct order *o)
+{
+	struct due now[MOST], was[MOST];
+	size_t n_now = find_due(w, o, r->b.to, now), n_was = find_due(w, o, r->b.from, was);
+
+	for (int t = 0; t < w->n_terms; t++)
+		for (int c = 0; c < PARTIES; c++) {
+			uint64_t sum = 0;
+			for (size_t i = 0; i < r->s.n; i++) {
+				const struct payment *p = &r->s.payment[i];
+				if (type_of(r, w, o, p) == RECORD_RECEIPT && party_of(r, p->from) == c && terms_of(r, w, p->terms) == t)
+					sum += p->amount;
+			}
+			if (sum != debt_by(w, now, n_now, c, t) - debt_by(w, was, n_was, c, t))
+				return false;
+		}
+	return true;
+}
+
+/* Subscriptions and resales that stand in the stretch: each is paid in full, and once. */
+static bool
+others_are_paid(const struct run *r, const struct world *w, const struct order *o)
+{
+	for (size_t at = 0; at < r->b.to; at++) {
+		const struct entry *e = &w->entry[o->entry[at]];
+		const struct made_terms *t = e->terms == NONE ? NULL : &w->terms[e->terms];
+		uint64_t sum = 0, want = 0;
+		if ((e->type != RECORD_SUBSCRIPTION && e->type != RECORD_TRANSFER) || !t)
+			continue;
+		if (e->type == RECORD_SUBSCRIPTION && t->period && e->time >= t->from && e->time < t->until)
+			want = e->periods * t->period_price;
+		if (e->type == RECORD_TRANSFER && t->resale_parts && owner_at(w, o, at, e->asset) == e->from)
+			want = e->price * t->resale_parts / t->resale_per;
+		for (size_t i = 0; i < r->s.n; i++)
+			if (type_of(r, w, o, &r->s.payment[i]) == e->type && r->s.record[r->s.payment[i].first] == at)
+				sum += r->s.payment[i].amount;
+		if (sum != (at >= r->b.from ? want : 0))
+			return false;
+	}
+	return true;
+}
+
+/* ---- who is paid ---- */
+
+static bool
+same_group(const struct due *a, const struct due *b)
+{
+	return a->e->client == b->e->client && a->e->terms == b->e->terms && a->e->node == b->e->node && memcmp(a->payee, b->payee, sizeof a->payee) == 0;
+}
+
+static bool
+is_capped(const struct made_terms *t)
+{
+	for (size_t i = 0; i < t->n; i++)
+		if (t->share[i].cap != UINT64_MAX)
+			return true;
+	return false;
+}
+
+/* Is |amount - total * part / all| less than this many units? */
+static bool
+is_near(uint64_t amount, uint64_t total, wide part, wide all, unsigned units)
+{
+	wide_signed off = (wide_signed)(amount * all) - (wide_signed)(total * part);
+
+	return (off < 0 ? -off : off) < (wide_signed)(units * all);
+}
+
+/*
+ * The group of receipts due[0 to n - 1] that due[k] is in: its payments are to who must have them, for these rows and records, and near to the
+ * exact share of the debt where nothing is capped.
+ */
+static bool
+group_is_paid(const struct run *r, const struct world *w, const struct due *due, size_t n, size_t k)
+{
+	const struct made_terms *t = &w->terms[due[k].e->terms];
+	uint64_t amount[MOST_SHARES + 1] = { 0 }, rows = 0, all = 0, parts = 0, debt = debt_by(w, due, n, due[k].e->client, due[k].e->terms);
+	size_t members = 0, groups = 1;
+
+	for (size_t i = 0; i < n; i++) {
+		bool same = same_group(&due[i], &due[k]), owed = due[i].e->client == due[k].e->client && due[i].e->terms == due[k].e->terms;
+		all += owed ? due[i].rows : 0;
+		groups += owed && !same;
+		rows += same ? due[i].rows : 0;
+		members += same;
+	}
+	for (size_t i = 0; i < t->n; i++)
+		parts += due[k].payee[i] == NONE ? 0 : t->share[i].parts;
+	for (size_t i = 0; i < r->s.n; i++) {
+		const struct payment *p = &r->s.payment[i];
+		bool is = false;
+		for (size_t m = 0; m < p->n; m++)
+			is |= r->s.record[p->first + m] == due[k].at;
+		if (!is)
+			continue;
+		if (p->n != members || p->rows != rows || party_of(r, p->from) != due[k].e->client || party_of(r, p->node) != due[k].e->node ||
+		    terms_of(r, w, p->terms) != due[k].e->terms || p->amount == 0 || p->share < SETTLE_REST ||
+		    party_of(r, p->to) != (p->share == SETTLE_REST ? t->issuer : due[k].payee[p->share]))
+			return false;
+		amount[p->share == SETTLE_REST ? MOST_SHARES : p->share] += p->amount;
+	}
+	if (is_capped(t))
+		return true;
+	for (size_t i = 0; i < t->n; i++)
+		if (!is_near(amount[i], debt, due[k].payee[i] == NONE ? 0 : (wide)rows * t->share[i].parts, (wide)all * (parts ? parts : 1), groups > 1 ? 2 : 1))
+			return false;
+	return parts > 0 ? amount[MOST_SHARES] == 0 : is_near(amount[MOST_SHARES], debt, rows, all, 1);
+}
+
+/* Of a stretch from the log's beginning. */
+static bool
+groups_are_paid(const struct run *r, const struct world *w, const struct order *o)
+{
+	struct due due[MOST];
+	size_t n = find_due(w, o, r->b.to, due);
+
+	for (size_t k = 0; k < n; k++)
+		if (!group_is_paid(r, w, due, n, k))
+			return false;
+	return true;
+}
+
+/* Each record of a payment for rows is a receipt of that client, node and terms; `seen` by how many groups each place of the log has been paid for. */
+static bool
+records_are_right(const struct run *r, const struct world *w, const struct order *o, unsigned char seen[2 * MOST])
+{
+	for (size_t i = 0; i < r->s.n; i++) {
+		const struct payment *p = &r->s.payment[i];
+		bool first = i == 0 || r->s.payment[i - 1].first != p->first;
+		if (type_of(r, w, o, p) != RECORD_RECEIPT)
+			continue;
+		for (size_t k = 0; k < p->n; k++) {
+			const struct entry *e = record_of(r, w, o, p, k);
+			if (e->type != RECORD_RECEIPT || e->client != party_of(r, p->from) || e->node != party_of(r, p->node) || e->terms != terms_of(r, w, p->terms))
+				return false;
+			seen[r->s.record[p->first + k]] = (unsigned char)(seen[r->s.record[p->first + k]] + first);
+		}
+	}
+	for (size_t i = 0; i < 2 * MOST; i++)
+		if (seen[i] > 1)
+			return false;
+	return true;
+}
+
+/* What is written as had is what was had, and no share has more than its cap. The rest is for when all are full or absent. */
+static bool
+caps_hold(const struct run *r, const struct world *w, uint64_t had[MOST_TERMS][MOST_SHARES])
+{
+	for (size_t i = 0; i < r->s.n; i++)
+		if (r->s.payment[i].share >= 0)
+			had[terms_of(r, w, r->s.payment[i].terms)][r->s.payment[i].share] += r->s.payment[i].amount;
+	for (int t = 0; t < w->n_terms; t++)
+		for (size_t k = 0; k < w->terms[t].n; k++)
+			if (had[t][k] > w->terms[t].share[k].cap)
+				return false;
+	for (size_t i = 0; i < r->s.n_paid; i++)
+		for (int t = 0; t < w->n_terms; t++) {
+			struct hash id = record_id(&w->entry[t].record);
+			if (hash_equal(&id, &r->s.paid[i].terms) && r->s.paid[i].amount != had[t][r->s.paid[i].share])
+				return false;
+		}
+	return true;
+}
+
+/* Who has a part without a cap is there: nothing is the issuer's. */
+static bool
+rest_is_rest(const struct run *r, const struct world *w, const struct order *o)
+{
+	for (size_t i = 0; i < r->s.n; i++) {
+		const struct payment *p = &r->s.payment[i];
+		const struct entry *e = record_of(r, w, o, p, 0);
+		int payee[MOST_SHARES], terms = terms_of(r, w, p->terms);
+		if (p->share != SETTLE_REST)
+			continue;
+		find_payees_of(w, o, r->s.record[p->first], terms, party_of(r, p->node), e->time, payee);
+		for (size_t k = 0; k < w->terms[terms].n; k++)
+			if (payee[k] != NONE && w->terms[terms].share[k].cap == UINT64_MAX)
+				return false;
+	}
+	return true;
+}
+
+/* ---- in writing ---- */
+
+static uint64_t
+amounts(const json_t *list, const char *to)
+{
+	uint64_t sum = 0;
+	const json_t *one;
+	size_t i;
+
+	json_array_foreach(list, i, one)
+		if (strcmp(json_string_value(json_object_get(one, "to")), to) == 0)
+			sum += (uint64_t)json_number_value(json_object_get(one, "amount"));
+	return sum;
+}
+
+/* All terms have one unit: a party has one payout, of all its payments. */
+static bool
+payouts_add_up(const struct run *r)
+{
+	struct tlog l = { 0 };
+	struct buf text = { 0 };
+	json_t *o, *payments, *payouts;
+	bool good = statement_add(&text, &l, &r->b, &r->s, NULL) == 0;
+	size_t parties = 0;
+
+	o = good ? json_loadb((const char *)text.data, text.len, 0, NULL) : NULL;
+	payments = json_object_get(o, "payments");
+	payouts = json_object_get(o, "payouts");
+	good = good && json_array_size(payments) == r->s.n;
+	for (int i = 0; good && i < PARTIES; i++) {
+		uint64_t sum = 0;
+		for (size_t k = 0; k < r->s.n; k++)
+			sum += party_of(r, r->s.payment[k].to) == i ? r->s.payment[k].amount : 0;
+		good = amounts(payments, party_did[i]) == sum && amounts(payouts, party_did[i]) == sum;
+		parties += sum > 0;
+	}
+	good = good && json_array_size(payouts) == parties;
+	json_decref(o);
+	buf_free(&text);
+	return good;
+}
+
+/* ---- what does not count ---- */
+
+static bool
+is_refused(const struct run *r, size_t at, const char *why)
+{
+	for (size_t i = 0; i < r->b.n_refused; i++)
+		if (r->b.refused[i].index == at && strcmp(r->b.refused[i].why, why) == 0)
+			return true;
+	return false;
+}
+
+/* A receipt that is there twice is refused where it comes again, and nowhere else. */
+static bool
+second_is_refused(const struct run *r, const struct world *w, const struct order *o)
+{
+	for (size_t i = 0; i < o->n; i++)
+		if (w->entry[o->entry[i]].type == RECORD_RECEIPT && is_refused(r, i, "the receipt was there before") != (place_in(o, o->n, o->entry[i]) < i))
+			return false;
+	return true;
+}
+
+/* ---- in other orders, and in stretches ---- */
+
+/* The same payments, one after the other, but for the places of their records. */
+static bool
+same_payments(const struct run *a, const struct run *b, const struct world *w)
+{
+	if (a->s.n != b->s.n)
+		return false;
+	for (size_t i = 0; i < a->s.n; i++) {
+		const struct payment *x = &a->s.payment[i], *y = &b->s.payment[i];
+		if (party_of(a, x->from) != party_of(b, y->from) || party_of(a, x->to) != party_of(b, y->to) || party_of(a, x->node) != party_of(b, y->node) ||
+		    terms_of(a, w, x->terms) != terms_of(b, w, y->terms) || x->share != y->share || x->amount != y->amount || x->rows != y->rows || x->n != y->n)
+			return false;
+	}
+	return true;
+}
+
+static const char *
+wrong_when_shuffled(const struct run *whole, const struct world *w, const struct order *o)
+{
+	struct order other = *o;
+	struct run r;
+	const char *wrong = NULL;
+
+	shuffle(w, &other);
+	if (!settle_stretch(&r, w, &other, 0, other.n, NULL))
+		wrong = "it is settled in another order";
+	else if (!same_payments(whole, &r, w))
+		wrong = "another order pays the same";
+	free_run(&r);
+	return wrong;
+}
+
+static const char *
+wrong_in_stretches(const struct world *w, const struct order *o)
+{
+	size_t cut[4] = { 0, chance(o->n + 1), o->n, o->n };
+	uint64_t had[MOST_TERMS][MOST_SHARES] = { 0 };
+	unsigned char seen[2 * MOST] = { 0 };
+	struct run r[3] = { 0 };
+	const char *wrong = NULL;
+
+	if (one_in(2))
+		cut[2] = cut[1] + chance(o->n + 1 - cut[1]);
+	for (size_t i = 0; !wrong && i < 3 && (i < 2 || cut[2] < o->n); i++) {
+		if (!settle_stretch(&r[i], w, o, cut[i], cut[i + 1], i ? &r[i - 1].s : NULL))
+			wrong = "a stretch is settled";
+		else if (!debts_are_paid(&r[i], w, o))
+			wrong = "each stretch pays what it adds to the debts";
+		else if (!others_are_paid(&r[i], w, o))
+			wrong = "each stretch pays its subscriptions and resales";
+		else if (!records_are_right(&r[i], w, o, seen))
+			wrong = "no receipt is paid in two stretches";
+		else if (!caps_hold(&r[i], w, had))
+			wrong = "caps hold over stretches";
+	}
+	for (size_t i = 0; i < 3; i++)
+		free_run(&r[i]);
+	return wrong;
+}
+
+/* What does not hold in a log; NULL: all does. */
+static const char *
+wrong_in(const struct run *r, const struct world *w, const struct order *o)
+{
+	uint64_t had[MOST_TERMS][MOST_SHARES] = { 0 };
+	unsigned char seen[2 * MOST] = { 0 };
+
+	if (!debts_are_paid(r, w, o))
+		return "each client pays its debts to the unit";
+	if (!others_are_paid(r, w, o))
+		return "subscriptions and resales are paid to the unit";
+	if (!records_are_right(r, w, o, seen))
+		return "a payment's records are the payer's receipts, each paid once";
+	if (!groups_are_paid(r, w, o))
+		return "payments are to those of the shares, within a unit";
+	if (!caps_hold(r, w, had))
+		return "no share has more than its cap";
+	if (!rest_is_rest(r, w, o))
+		return "the issuer has only what nobody else may have";
+	if (!second_is_refused(r, w, o))
+		return "a receipt that is there twice is refused once";
+	return w->serial % 16 || payouts_add_up(r) ? NULL : "payouts are the sums of payments";
+}
+
+static const uint64_t first_seed = 20261129;
+
+static void
+check_worlds(void)
+{
+	size_t worlds = getenv("MAI_SAN") ? 500 : 10000, payments = 0, refused = 0;
+	const char *wrong = NULL;
+	static struct world w;
+
+	for (size_t i = 0; !wrong && i < worlds; i++) {
+		struct order o;
+		struct run r;
+		chance_state = first_seed + i;
+		some_world(&w, i);
+		some_order(&w, &o);
+		wrong = settle_stretch(&r, &w, &o, 0, o.n, NULL) ? wrong_in(&r, &w, &o) : "it is settled";
+		payments += r.s.n;
+		refused += r.b.n_refused;
+		if (!wrong)
+			wrong = i % 2 ? wrong_when_shuffled(&r, &w, &o) : wrong_in_stretches(&w, &o);
+		if (wrong)
+			printf("# seed %" PRIu64 ": does not hold: %s\n", first_seed + i, wrong);
+		free_run(&r);
+		free_world(&w);
+	}
+	tap_ok(!wrong, "%zu logs: %zu payments are whole, fair, the same in other orders and in stretches; %zu records don't count", worlds, payments, refused);
+	tap_ok(payments > 5 * worlds && refused > worlds, "and the logs have something in them");
+}
+
+/* ---- splitting ---- */
+
+/* Each part is the whole number below its exact share, or one more, and those have one more whose remainders are largest, the first of equals. */
+static bool
+is_split(uint64_t amount, const uint64_t *weight, const uint64_t *part, size_t n)
+{
+	uint64_t sum = 0, all = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		sum += part[i];
+		all += weight[i];
+	}
+	for (size_t i = 0; i < n; i++) {
+		uint64_t low = (uint64_t)((wide)amount * weight[i] / all), left = (uint64_t)((wide)amount * weight[i] % all);
+		if (part[i] != low && part[i] != low + 1)
+			return false;
+		for (size_t k = 0; k < n; k++) {
+			uint64_t low2 = (uint64_t)((wide)amount * weight[k] / all), left2 = (uint64_t)((wide)amount * weight[k] % all);
+			bool before = left > left2 || (left == left2 && i < k);
+			if (before && part[i] == low && part[k] > low2)
+				return false;
+		}
+	}
+	return sum == amount;
+}
+
+static void
+check_split(void)
+{
+	uint64_t weight[64], part[64];
+	size_t wrong = 0, rounds = getenv("MAI_SAN") ? 2000 : 20000;
+
+	chance_state = first_seed;
+	for (size_t i = 0; i < rounds; i++) {
+		size_t n = 1 + chance(one_in(4) ? 64 : 8);
+		uint64_t most = one_in(3) ? 3 : one_in(2) ? 1000 : LARGEST, amount = chance(one_in(2) ? 100 : LARGEST + 1);
+		for (size_t k = 0; k < n; k++)
+			weight[k] = chance(most);
+		weight[chance(n)]++;
+		wrong += settle_split(amount, weight, part, n) < 0 || !is_split(amount, weight, part, n);
+	}
+	tap_ok(wrong == 0, "%zu amounts split by weights: whole, within a unit, ties to the first", rounds);
+	tap_ok(settle_split(10, (uint64_t[]){ 1, 1, 1 }, part, 3) == 0 && part[0] == 4 && part[1] == 3 && part[2] == 3, "ten by three");
+	tap_ok(settle_split(1, (uint64_t[]){ 1, 2, 0 }, part, 3) == 0 && part[0] == 0 && part[1] == 1 && part[2] == 0, "one goes to the larger");
+	tap_ok(settle_split(UINT64_MAX, (uint64_t[]){ UINT64_MAX - 1, 1 }, part, 2) == 0 && part[0] == UINT64_MAX - 1 && part[1] == 1, "the largest numbers");
+	tap_ok(settle_split(0, (uint64_t[]){ 5, 5 }, part, 2) == 0 && part[0] == 0 && part[1] == 0, "nothing");
+}
+
+int
+main(void)
+{
+	make_parties();
+	check_worlds();
+	check_split();
+	return tap_done();
+}
