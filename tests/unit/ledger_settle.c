@@ -12,8 +12,6 @@
 __extension__ typedef unsigned __int128 wide;
 __extension__ typedef __int128 wide_signed;
 
-#define LARGEST (UINT64_C(1) << 53)
-
 /* One stretch of a log, settled. `paid` goes on from stretch to stretch. */
 struct run {
 	struct books b;
@@ -473,7 +471,7 @@ check_split(void)
 	chance_state = first_seed;
 	for (size_t i = 0; i < rounds; i++) {
 		size_t n = 1 + chance(one_in(4) ? 64 : 8);
-		uint64_t most = one_in(3) ? 3 : one_in(2) ? 1000 : LARGEST, amount = chance(one_in(2) ? 100 : LARGEST + 1);
+		uint64_t most = one_in(3) ? 3 : one_in(2) ? 1000 : TERMS_LARGEST, amount = chance(one_in(2) ? 100 : TERMS_LARGEST + 1);
 		for (size_t k = 0; k < n; k++)
 			weight[k] = chance(most);
 		weight[chance(n)]++;
@@ -486,11 +484,202 @@ check_split(void)
 	tap_ok(settle_split(0, (uint64_t[]){ 5, 5 }, part, 2) == 0 && part[0] == 0 && part[1] == 0, "nothing");
 }
 
+/* ---- by hand ---- */
+
+static struct world hand;
+
+/* A world with these terms, of which the issuer gets all if they have no shares. */
+static void
+begin(struct made_terms t)
+{
+	free_world(&hand);
+	if (t.n == 0)
+		t.share[t.n++] = (struct made_share){ .to = SHARE_KEY, .key = t.issuer, .parts = 1, .until = UINT64_MAX, .cap = UINT64_MAX };
+	t.until = t.until ? t.until : UINT64_MAX;
+	hand = (struct world){ .n_terms = 1, .terms[0] = t };
+	add_entry(&hand, (struct entry){ .type = RECORD_TERMS });
+}
+
+/* The number of a receipt behind another, and a voucher for it. */
+static int
+add_receipt(int client, int node, int connection, int previous, uint64_t rows)
+{
+	struct entry e = { .type = RECORD_RECEIPT, .client = client, .node = node, .connection = connection, .receipt = previous, .rows = rows, .time = 500 };
+
+	e.receipt = add_entry(&hand, e);
+	e.type = RECORD_VOUCHER;
+	add_entry(&hand, e);
+	return e.receipt;
+}
+
+static void
+subscribe(int client, uint64_t from, uint64_t periods)
+{
+	add_entry(&hand, (struct entry){ .type = RECORD_SUBSCRIPTION, .client = client, .node = NONE, .time = from, .periods = periods });
+}
+
+/* All entries as they were added, from one on; what comes of it is to be freed. */
+static struct run
+settle_hand(int from, int to, const struct run *before)
+{
+	struct order o = { .n = (size_t)hand.n }; /* not negative, like all numbers of entries */
+	struct run r;
+
+	for (int i = 0; i < hand.n; i++)
+		o.entry[i] = i;
+	if (!settle_stretch(&r, &hand, &o, (size_t)from, (size_t)to, before ? &before->s : NULL))
+		printf("# %s\n", err_reason());
+	return r;
+}
+
+/* What a party pays in all. */
+static uint64_t
+pays(const struct run *r, int client)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < r->s.n; i++)
+		sum += party_of(r, r->s.payment[i].from) == client ? r->s.payment[i].amount : 0;
+	return sum;
+}
+
+/* The whole log in one stretch. */
+static bool
+pay(uint64_t first, uint64_t second)
+{
+	struct run r = settle_hand(0, hand.n, NULL);
+	bool good = pays(&r, 0) == first && pays(&r, 1) == second;
+
+	if (!good)
+		printf("# they pay %" PRIu64 " and %" PRIu64 "\n", pays(&r, 0), pays(&r, 1));
+	free_run(&r);
+	return good;
+}
+
+static const struct made_terms one_each = { .issuer = 5, .per = 1, .price = 1 };
+
+/* What must not be done to others, or for oneself, with odd records. */
+static void
+check_odd(void)
+{
+	int a, b, end[3];
+	struct run r[3];
+
+	begin(one_each);
+	add_receipt(0, 2, 0, NONE, 10);
+	add_receipt(1, 3, 0, NONE, 1000);
+	tap_ok(pay(10, 1000), "a nonce that others use too takes nothing from a connection");
+
+	begin(one_each);
+	a = add_receipt(0, 2, 0, NONE, 10);
+	add_receipt(0, 2, 0, NONE, 30);
+	add_receipt(0, 2, 0, a, 20);
+	tap_ok(pay(30, 0), "of chains on a connection only the longest is paid");
+
+	begin(one_each);
+	a = add_receipt(0, 2, 0, NONE, 10);
+	end[0] = hand.n;
+	b = add_receipt(0, 2, 0, NONE, 30);
+	end[1] = hand.n;
+	add_receipt(0, 2, 0, a, 35);
+	add_receipt(0, 2, 0, b, 31);
+	end[2] = hand.n;
+	for (int i = 0; i < 3; i++)
+		r[i] = settle_hand(i ? end[i - 1] : 0, end[i], i ? &r[i - 1] : NULL);
+	tap_ok(pays(&r[0], 0) == 10 && pays(&r[1], 0) == 20 && pays(&r[2], 0) == 5, "in stretches each is paid for the rows that none was paid for");
+	for (int i = 0; i < 3; i++)
+		free_run(&r[i]);
+	tap_ok(pay(35, 0), "and in one stretch the same");
+
+	begin((struct made_terms){ .issuer = 5, .per = 1, .price = 1, .period = 1000, .period_price = 7, .from = 100 });
+	subscribe(0, 99, 10);
+	subscribe(1, 100, 1);
+	add_receipt(0, 2, 0, NONE, 50);
+	add_receipt(1, 2, 1, NONE, 50);
+	tap_ok(pay(50, 7), "a subscription that begins before its terms do is not paid, and makes nothing free");
+
+	begin((struct made_terms){ .issuer = 5, .per = 1, .price = 1, .period = 1000, .period_price = 7 });
+	add_receipt(0, 2, 0, NONE, 50);
+	subscribe(0, 0, 1);
+	add_receipt(0, 2, 1, NONE, 30);
+	tap_ok(pay(57, 0), "nor does one that comes behind a receipt make that free");
+}
+
+/* A share of all parts that there can be. */
+static struct made_share
+largest_share(int party)
+{
+	return (struct made_share){ .to = SHARE_KEY, .key = party, .parts = TERMS_PARTS, .until = UINT64_MAX, .cap = UINT64_MAX };
+}
+
+static void
+check_large(void)
+{
+	struct made_terms t = { .issuer = 5, .per = 1, .price = 1 };
+	struct run r;
+
+	begin(one_each);
+	add_receipt(0, 2, 0, NONE, TERMS_LARGEST);
+	tap_ok(pay(TERMS_LARGEST, 0), "2^53 rows at one");
+	begin((struct made_terms){ .issuer = 5, .per = TERMS_LARGEST, .price = TERMS_LARGEST, .free = 1 });
+	add_receipt(0, 2, 0, NONE, TERMS_LARGEST);
+	tap_ok(pay(TERMS_LARGEST - 1, 0), "2^53 rows, but one, at 2^53 for 2^53");
+	begin((struct made_terms){ .issuer = 5, .per = 3, .price = 2 });
+	add_receipt(0, 2, 0, NONE, TERMS_LARGEST - 1);
+	tap_ok(pay((TERMS_LARGEST - 1) / 3 * 2 + (TERMS_LARGEST - 1) % 3 * 2 / 3, 0), "and at two for three");
+
+	begin((struct made_terms){ .issuer = 5, .per = 1, .price = 2 });
+	add_receipt(0, 2, 0, NONE, TERMS_LARGEST / 2 + 1);
+	add_receipt(1, 2, 1, NONE, 4);
+	tap_ok(pay(0, 8), "a debt beyond 2^53 does not count, and another's does");
+	begin((struct made_terms){ .issuer = 5, .per = TERMS_LARGEST, .price = 1 });
+	add_receipt(0, 2, 0, NONE, TERMS_LARGEST);
+	add_receipt(0, 2, 1, NONE, 1);
+	add_receipt(1, 2, 2, NONE, TERMS_LARGEST);
+	tap_ok(pay(0, 1), "nor do more than 2^53 rows");
+	begin((struct made_terms){ .issuer = 5, .period = 1, .period_price = 2 });
+	subscribe(0, 0, TERMS_LARGEST);
+	subscribe(0, 0, TERMS_LARGEST / 2);
+	subscribe(1, 0, 3);
+	tap_ok(pay(TERMS_LARGEST, 6), "nor a subscription beyond");
+
+	for (t.n = 0; t.n < MOST_SHARES; t.n++)
+		t.share[t.n] = largest_share((int)t.n); /* few */
+	begin(t);
+	add_receipt(0, 2, 0, NONE, TERMS_LARGEST);
+	r = settle_hand(0, hand.n, NULL);
+	tap_ok(pays(&r, 0) == TERMS_LARGEST && r.s.n == MOST_SHARES && r.s.payment[0].amount == TERMS_LARGEST / MOST_SHARES + 1 &&
+	    r.s.payment[MOST_SHARES - 1].amount == TERMS_LARGEST / MOST_SHARES, "2^53 to shares of 2^32 parts each");
+	free_run(&r);
+}
+
+/* Sums of rows that don't fit in 64 bits: 2048 receipts of 2^53 are 2^64. */
+static void
+check_wrap(void)
+{
+	enum { MANY = 2049 };
+	struct receipt *receipt = calloc(MANY, sizeof *receipt);
+	struct terms t = { .per = TERMS_LARGEST, .price = 1, .until = TERMS_ALWAYS, .n = 1, .share[0] = { .to = SHARE_NODE, .parts = 1, .until = TERMS_ALWAYS, .cap = TERMS_ALWAYS } };
+	struct books b = { .party = party_key, .n_parties = 2, .terms = &t, .n_terms = 1, .receipt = receipt, .n_receipts = MANY };
+	struct settlement s = { 0 };
+
+	for (size_t i = 0; receipt && i < MANY; i++)
+		receipt[i] = (struct receipt){ .rows = TERMS_LARGEST, .node = 1, .before = BOOKS_NONE, .state = i % 2 ? RECEIPT_DUE : RECEIPT_SETTLED };
+	tap_ok(receipt && settle(&s, &b) == 0 && s.n == 0 && b.n_refused == MANY / 2, "more rows than 64 bits hold are too many");
+	settlement_free(&s);
+	free(b.refused);
+	free(receipt);
+}
+
 int
 main(void)
 {
 	make_parties();
 	check_worlds();
+	check_odd();
+	check_large();
+	check_wrap();
 	check_split();
+	free_world(&hand);
 	return tap_done();
 }

@@ -234,14 +234,19 @@ say_entry(struct buf *b, const struct world *w, const struct entry *e)
 static inline int
 add_entry(struct world *w, struct entry e)
 {
-	struct buf made = { 0 };
+	struct buf made = { 0 }, *b;
 
 	if (w->n == MOST)
 		abort();
 	w->entry[w->n] = e;
-	say_entry(&w->entry[w->n].text, w, &w->entry[w->n]);
-	if (record_parse(&w->entry[w->n].record, (const char *)w->entry[w->n].text.data, w->entry[w->n].text.len, &made) < 0 || made.len > 0)
-		abort(); /* the texts are canonical as they are */
+	b = &w->entry[w->n].text;
+	say_entry(b, w, &w->entry[w->n]);
+	if (record_parse(&w->entry[w->n].record, (const char *)b->data, b->len, &made) < 0)
+		abort();
+	if (made.len > 0) { /* the record's text is there now, as it is where numbers are large */
+		buf_free(b);
+		*b = made;
+	}
 	return w->n++;
 }
 
