@@ -246,3 +246,94 @@ refused() {
 	mai-ledger settle --json E | jq -e '.payments == [] and .to == 0'
 	mai-ledger settle --csv E | cmp - <(printf 'from,to,unit,amount,terms,share,node,rows,records\r\n')
 }
+
+# pays MODEL: the example's output is that on stdin
+pays() {
+	cat >want
+	"$top/scripts/examples/payments" "$1" "$1" >got
+	diff got want
+	mai-ledger verify "$1/log"
+}
+
+@test "models of payment: a price a token" {
+	# Carol has 1400 rows, less 100 that are free: 1300 * 250 / 1000 = 325, by rows: 325 * 1100 / 1400 = 255.36 and 325 * 300 / 1400 = 69.64, whole: 255 and
+	# 70. The author has 60 parts of 100: 153 and 42, the nodes 102 and 28. Dave's 90 rows are free.
+	pays tokens <<-END
+		carol pays author 153 uEUR
+		carol pays author 42 uEUR
+		carol pays node 102 uEUR
+		carol pays other 28 uEUR
+		author gets 195 uEUR
+		node gets 102 uEUR
+		other gets 28 uEUR
+	END
+}
+
+@test "models of payment: a subscription" {
+	# One period: 7 and 3 tenths of 10,000,000. The million rows in it cost nothing; 4000 after its end cost 4000 * 250 / 1000 = 1000.
+	pays subscription <<-END
+		carol pays author 700 uEUR
+		carol pays author 7000000 uEUR
+		carol pays node 300 uEUR
+		carol pays node 3000000 uEUR
+		author gets 7000700 uEUR
+		node gets 3000300 uEUR
+	END
+}
+
+@test "models of payment: funders, until they have had twice what they gave" {
+	# 1000 by 500 : 300 : 200. Then of 1500 they would have 750, 450 and 300, but may have 500, 300 and 200 more; the author has what is left, 500.
+	pays crowd <<-END
+		carol pays ann 500 uEUR
+		carol pays ben 300 uEUR
+		carol pays cid 200 uEUR
+		ann gets 500 uEUR
+		ben gets 300 uEUR
+		cid gets 200 uEUR
+
+		dave pays ann 500 uEUR
+		dave pays author 500 uEUR
+		dave pays ben 300 uEUR
+		dave pays cid 200 uEUR
+		ann gets 500 uEUR
+		author gets 500 uEUR
+		ben gets 300 uEUR
+		cid gets 200 uEUR
+	END
+	jq -e '[.paid[].amount] | sort == [400, 600, 1000]' crowd/statement.2
+	jq -e '.from == 3 and (.payments | map(.share) | sort == [0, 1, 2, "rest"])' crowd/statement.2
+}
+
+@test "models of payment: an adapter is sold on" {
+	# The first sale has no terms. Of 3001, 5 in 100 are 150.05: 150. Of 1000 rows nine tenths are Bob's, of the 2000 after the sale Erin's.
+	pays resale <<-END
+		bob pays author 150 uEUR
+		carol pays bob 900 uEUR
+		carol pays erin 1800 uEUR
+		carol pays node 100 uEUR
+		carol pays node 200 uEUR
+		author gets 150 uEUR
+		bob gets 900 uEUR
+		erin gets 1800 uEUR
+		node gets 300 uEUR
+	END
+}
+
+@test "models of payment: joint work" {
+	# 1003 by 40 : 10 : 35 : 15 : 25 of 125 are 320.96, 80.24, 280.84, 120.36 and 200.6. Whole they are 1000; the three that are left go to .96, .84 and .6.
+	pays joint <<-END
+		carol pays ada 120 uEUR
+		carol pays dora 321 uEUR
+		carol pays node 201 uEUR
+		carol pays theo 281 uEUR
+		carol pays vera 80 uEUR
+		ada gets 120 uEUR
+		dora gets 321 uEUR
+		node gets 201 uEUR
+		theo gets 281 uEUR
+		vera gets 80 uEUR
+	END
+	run -3 "$top/scripts/examples/payments" joint joint
+	run -2 "$top/scripts/examples/payments" barter
+	run -2 "$top/scripts/examples/payments"
+}
