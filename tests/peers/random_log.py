@@ -55,7 +55,7 @@ def chain(client, node, nonce, by):
     for sequence in range(chance.randint(1, 3)):
         rows += chance.randint(1, 200)
         receipt = signed(node, type="receipt", client=did[client], node=did[node], nonce=nonce, terms=by, rows=rows, sequence=sequence, first_layer=0,
-                         last_layer=4, to=rows, profile="mai-1", input=some_hash(), output=some_hash(), time=chance.randrange(1000),
+                         last_layer=4, to=rows, profile="mai-1", wire="f32", input=some_hash(), output=some_hash(), time=chance.randrange(1000),
                          previous=previous, **{"from": 0})
         previous = id_of(receipt)
         voucher = signed(client, type="voucher", client=did[client], node=did[node], nonce=nonce, terms=by, rows=rows + (chance.random() < 0.1),

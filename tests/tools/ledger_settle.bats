@@ -171,7 +171,7 @@ refused() {
 	# receipt NONCE TERMS MORE: of node 1 for client 2
 	receipt() {
 		sign 1 '{ type: "receipt", client: "'"$(did 2)"'", node: $me, nonce: "'"$(printf %064d "$1")"'", terms: "'"$2"'", rows: 10, sequence: 0, first_layer: 0,
-			last_layer: 1, from: 0, to: 10, time: 1, profile: "mai-1", input: "'"$asset"'", output: "'"$asset"'" }'" + $3"
+			last_layer: 1, from: 0, to: 10, time: 1, profile: "mai-1", wire: "f32", input: "'"$asset"'", output: "'"$asset"'" }'" + $3"
 	}
 	# voucher RECEIPT MORE
 	voucher() {

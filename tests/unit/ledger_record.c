@@ -23,7 +23,7 @@ static const struct {
 	const char *signer, *text, *may; /* members that may be left out, each with a space before and behind */
 } samples[] = {
 	{ RECORD_RECEIPT, "node", "{\"client\":YOU,\"first_layer\":0,\"from\":0,\"input\":" H1 ",\"last_layer\":16,\"model\":" H1 ",\"node\":ME,\"nonce\":" H2 ",\"output\":" H1
-	    ",\"previous\":" H2 ",\"profile\":\"mai-1\",\"rows\":64,\"sequence\":3,\"terms\":" H2 ",\"time\":1767323045,\"to\":64,\"type\":\"receipt\",\"vocabulary\":" H1 "}",
+	    ",\"previous\":" H2 ",\"profile\":\"mai-1\",\"rows\":64,\"sequence\":3,\"terms\":" H2 ",\"time\":1767323045,\"to\":64,\"type\":\"receipt\",\"vocabulary\":" H1 ",\"wire\":\"f32\"}",
 	    " model previous vocabulary " },
 	{ RECORD_VOUCHER, "client", "{\"client\":ME,\"node\":YOU,\"nonce\":" H1 ",\"receipt\":" H2 ",\"rows\":9007199254740992,\"terms\":" H1 ",\"time\":0,\"type\":\"voucher\"}", " " },
 	{ RECORD_SUBSCRIPTION, "client", "{\"client\":ME,\"from\":1,\"node\":YOU,\"periods\":12,\"terms\":" H1 ",\"time\":2,\"type\":\"subscription\"}", " node " },

@@ -191,7 +191,7 @@ say_receipt(struct buf *b, const struct world *w, const struct entry *e)
 	say(b, "\"output\":\"%s\",", name_of(h, "output", w->serial, number));
 	if (e->receipt != NONE)
 		say(b, "\"previous\":\"%s\",", id_name(h, w, e->receipt));
-	say(b, "\"profile\":\"mai-1\",\"rows\":%llu,\"sequence\":0,\"signature\":\"\",\"terms\":\"%s\",\"time\":%llu,\"to\":9,\"type\":\"receipt\"}",
+	say(b, "\"profile\":\"mai-1\",\"rows\":%llu,\"sequence\":0,\"signature\":\"\",\"terms\":\"%s\",\"time\":%llu,\"to\":9,\"type\":\"receipt\",\"wire\":\"f32\"}",
 	    (unsigned long long)e->rows, terms_name(h, w, e->terms), (unsigned long long)e->time);
 }
 
