@@ -13,7 +13,8 @@ import os
 import subprocess
 import sys
 
-import numpy as np
+if sys.argv[1] == "figures":  # loading it takes longer than the sequences do
+    import numpy as np
 
 VOCAB = 512
 

@@ -17,7 +17,8 @@ import json
 import math
 import sys
 
-import numpy as np
+if sys.argv[1] != "windows":  # loading it takes longer than these do
+    import numpy as np
 
 
 def places(path, width):

@@ -8,13 +8,12 @@
 	mai_stream.py frames                             a stream -> a line a frame
 
 -r: rows in a frame; -m: frames mix sequences, a row of each in turn; -w last: an output is wanted for the last row only;
--b: the bytes of each sequence's text.
+-b: the bytes of each sequence's text. (Without numpy: to load it takes ten times as long as all that is done here.)
 """
 import argparse
 import struct
 import sys
 
-import numpy as np
 import xxhash
 
 ROWS, OPEN, PROMPT_END, FORK, CUT, CLOSE, ERROR, END = range(1, 9)
@@ -22,7 +21,7 @@ TYPES = ["", "rows", "open", "prompt-end", "fork", "cut", "close", "error", "end
 STOP, LENGTH, CONTEXT, MEMORY, REFUSED, FAULT = range(1, 7)
 TOKENS, HIDDEN, LOGITS, SCORES, EMBEDDINGS = range(1, 6)
 WANTED, HELD = 1, 2
-ROW = np.dtype([("seq", "<u4"), ("pos", "<u4"), ("token", "<u4"), ("flags", "<u4")])
+ROW = struct.Struct("<4I")  # seq, pos, token, flags
 MAGIC = b"\x89MAI\r\n\x1a\n"
 
 
@@ -54,8 +53,7 @@ def open_frame(seq, ordinal):
 
 
 def rows_frame(rows):
-    table = np.array(rows, ROW).tobytes()
-    return frame(ROWS, pad(table), n_rows=len(rows))
+    return frame(ROWS, pad(b"".join(ROW.pack(*r) for r in rows)), n_rows=len(rows))
 
 
 def end_of(seq, n, text_bytes):
@@ -115,52 +113,44 @@ def read(data):
 
 
 def rows_of(fields):
-    """The row table and the data, an f32 array with a line for each row."""
+    """Of each row seq, pos, token, flags and its data, f32 as bytes."""
     n, payload = fields["n_rows"], fields["payload"]
-    table = np.frombuffer(payload, ROW, n)
-    data = np.frombuffer(payload, "<f4", offset=(16 * n + 63) // 64 * 64)
-    return table, data.reshape(n, -1) if n else data.reshape(0, 0)
+    at = (16 * n + 63) // 64 * 64
+    check(len(payload) >= at and (n == 0 or (len(payload) - at) % (4 * n) == 0), "rows that are no table and f32 data")
+    size = (len(payload) - at) // n if n else 0
+    return [(*ROW.unpack_from(payload, 16 * i), payload[at + i * size:at + (i + 1) * size]) for i in range(n)]
 
 
 def collect(data):
-    """All rows of a stream, in the order of its sequences' ordinals and of positions: seq, pos, token, row of f32."""
-    ordinals, tables, arrays, base = {}, [], [], 0
+    """All rows of a stream, by the ordinals of sequences and by positions: ordinal, pos, token, flags, data. And the ordinals."""
+    ordinals, rows, base = [], [], 0
     for kind, f in read(data):
         if kind == "header":
-            base = max(ordinals.values(), default=-1) + 1
+            base = max(ordinals, default=-1) + 1
             ids = {}
         elif kind == "open":
             ids[f["seq"]] = base + struct.unpack_from("<Q", f["payload"])[0]
-            ordinals[len(ordinals)] = ids[f["seq"]]
-        elif kind == "rows" and f["n_rows"]:
-            table, array = rows_of(f)
-            table = table.copy()
-            table["seq"] = [ids[s] for s in table["seq"]]
-            tables.append(table)
-            arrays.append(array)
-    if not tables:
-        return np.zeros(0, ROW), np.zeros((0, 0), "<f4"), sorted(ordinals.values())
-    table, array = np.concatenate(tables), np.concatenate(arrays)
-    order = np.lexsort((table["pos"], table["seq"]))
-    return table[order], array[order], sorted(ordinals.values())
+            ordinals.append(ids[f["seq"]])
+        elif kind == "rows":
+            rows += [(ids[r[0]], *r[1:]) for r in rows_of(f)]
+    check(len({len(r[4]) for r in rows}) <= 1, "rows of several widths")
+    return sorted(rows, key=lambda r: r[:2]), sorted(ordinals)
 
 
 # ---- the command line ----
 
 def print_ids(data):
-    table, _, ordinals = collect(data)
+    rows, ordinals = collect(data)
+    tokens = {o: [] for o in ordinals}
+    for r in rows:
+        tokens[r[0]].append(r[2])
     for o in ordinals:
-        print(*table["token"][table["seq"] == o])
+        print(*tokens[o])
 
 
 def print_rows(data, places):
-    table, array, _ = collect(data)
-    out = sys.stdout.buffer
-    if not places:
-        out.write(array.tobytes())
-        return
-    for r, values in zip(table, array):
-        out.write(struct.pack("<III", r["seq"], r["pos"], r["token"]) + values.tobytes())
+    for r in collect(data)[0]:
+        sys.stdout.buffer.write((struct.pack("<III", *r[:3]) if places else b"") + r[4])
 
 
 def print_frames(data):
@@ -168,9 +158,8 @@ def print_frames(data):
         if kind == "header":
             print("header", f["kind"], f["width"], f["next_layer"])
         elif kind == "rows":
-            print("rows", *["%d@%d:%d%s%s" % (r["seq"], r["pos"], r["token"], "~" if r["flags"] & HELD else "",
-                                              "!" if r["flags"] & WANTED else "")
-                            for r in rows_of(f)[0]])
+            print("rows", *["%d@%d:%d%s%s" % (seq, pos, token, "~" if flags & HELD else "", "!" if flags & WANTED else "")
+                            for seq, pos, token, flags, _ in rows_of(f)])
         else:
             print(kind, f["seq"], f["pos"], f["value"])
 

@@ -29,7 +29,7 @@ setup_file() {
 }
 
 can_run() {
-	[ -e "$M" ] && [ -e "$SHARED/models/arch/types-f16.gguf" ] && /usr/bin/python3 -c 'import numpy, xxhash' 2>/dev/null
+	[ -e "$M" ] && [ -e "$SHARED/models/arch/types-f16.gguf" ] && python_has numpy xxhash
 }
 
 setup() {
