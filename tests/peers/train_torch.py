@@ -9,6 +9,9 @@
 	train_torch.py bench SHAPE --batch B --steps N --threads P
 	                                                tokens a second and processor time of the median step, the last loss
 
+Several commands in one go: COMMAND... -- COMMAND... (to load PyTorch takes two seconds). One that does not end well ends all;
+one behind ! must not, and what it says is printed.
+
 SHAPE is --dim D --layers L --heads H --kv-heads K --ffn F --vocab V --context T [--untied]. MODEL is a GGUF file of f32.
 IDS is a text of decimal ids, a sequence a line, all of one length; the last id of each is only predicted. The loss is the
 mean cross-entropy of all ids that are predicted.
@@ -177,7 +180,8 @@ def compare(ours, theirs, limit):
         print("%-28s %.2g" % (name, off))
     if not any(t.any() for t in ours.values()):
         sys.exit("all zero")
-    sys.exit(far)
+    if far:
+        sys.exit(1)
 
 
 def gradients(a):
@@ -354,9 +358,22 @@ def arguments():
     for name in "batch", "steps", "threads":
         b.add_argument("--" + name, type=int, required=True)
     b.set_defaults(run=bench)
-    return p.parse_args()
+    return p
 
 
 if __name__ == "__main__":
-    args = arguments()
-    args.run(args)
+    words = sys.argv[1:]
+    while words:
+        end = words.index("--") if "--" in words else len(words)
+        command, words = words[:end], words[end + 1:]
+        bad = command[0] == "!"
+        args = arguments().parse_args(command[bad:])
+        try:
+            args.run(args)
+        except SystemExit as e:
+            if not bad:
+                raise
+            print("refused:", e.code)
+        else:
+            if bad:
+                sys.exit("not refused: " + " ".join(command))
