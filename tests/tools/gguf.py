@@ -1,8 +1,9 @@
 """An independent reader and writer of GGUF files, and reader of mai-shard(5), with nothing but the standard library.
 
-    gguf.py ids FILE              the model id and the vocabulary id
+    gguf.py ids FILE...           of each the model id and the vocabulary id
     gguf.py zero FROM TO NAMES [N]  a copy in which tensors whose names match NAMES are zero, or N bytes of each
-    gguf.py parts WHOLE SHARD...  checks that stock shards hold the tensors of WHOLE byte for byte, each layer once
+    gguf.py parts WHOLE SHARD... [-- WHOLE SHARD...]
+                                  checks that stock shards hold the tensors of WHOLE byte for byte, each layer once
 """
 import hashlib
 import re
@@ -117,11 +118,11 @@ def vocab_id(f):
 
 
 def check_parts(whole, shards):
-    seen = {}
+    seen, model, vocabulary = {}, model_id(whole), vocab_id(whole) or ""
     for i, s in enumerate(shards):
         first, last = s.keys[b"mai.layer_first"][1], s.keys[b"mai.layer_last"][1]
-        assert s.keys[b"mai.model_id"][1].decode() == model_id(whole)
-        assert s.keys.get(b"mai.vocab_id", (0, b""))[1].decode() == (vocab_id(whole) or "")
+        assert s.keys[b"mai.model_id"][1].decode() == model
+        assert s.keys.get(b"mai.vocab_id", (0, b""))[1].decode() == vocabulary
         for name, tensor in s.tensors.items():
             assert whole.tensors[name] == tensor, name
             seen[name] = seen.get(name, 0) + 1
@@ -152,8 +153,13 @@ def zero(source, target, names, n=None):
 
 if __name__ == "__main__":
     if sys.argv[1] == "ids":
-        print(model_id(File(sys.argv[2])), vocab_id(File(sys.argv[2])))
+        for f in map(File, sys.argv[2:]):
+            print(model_id(f), vocab_id(f))
     elif sys.argv[1] == "zero":
         zero(*sys.argv[2:])
     else:
-        check_parts(File(sys.argv[2]), [File(p) for p in sys.argv[3:]])
+        while len(sys.argv) > 2:
+            end = sys.argv.index("--") if "--" in sys.argv else len(sys.argv)
+            whole, *shards = map(File, sys.argv[2:end])
+            check_parts(whole, shards)
+            del sys.argv[2:end + 1]
