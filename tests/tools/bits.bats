@@ -1,6 +1,7 @@
 # The same bits: logits do not depend on threads, shards, processes, batches or kernel sets (mai-arithmetic(7)).
 #
 # Each test compares with what one process with one thread gives for PROMPTS (20) random prompts, in frames as long as may be.
+# Where a processor is emulated, or its slowest kernels are, for the first 8 of them: other lengths are other loops, more of them not.
 # Models: stories260K (f32), and of each other type one of llama.cpp's fixtures and one made here, as deep as there are shards.
 
 load setup
@@ -13,10 +14,10 @@ setup_file() {
 	export HERE=$BATS_FILE_TMPDIR
 	cd "$HERE" || return
 	can_run || return 0
-	prompts=${PROMPTS:-20}
-	[ -z "${MAI_SAN:-}" ] || prompts=6
-	make_models
+	local prompts=${PROMPTS:-20} few=8
 	# A sanitizer makes all this slow, and finds what it finds in a few prompts.
+	[ -z "${MAI_SAN:-}" ] || prompts=4 few=2
+	make_models
 	for vocabulary in 256 512; do
 		"$peers/random_ids.py" $vocabulary "$prompts" >ids.$vocabulary
 	done
@@ -26,11 +27,13 @@ setup_file() {
 		ln -s $ids "$name.ids"
 		stream tokens <$ids >"$name.in"
 		mai-run -t 1 "$name.gguf" <"$name.in" >"$name.out"
+		head -n $few "$name.ids" | stream tokens >"$name.few"
+		mai-run -t 1 "$name.gguf" <"$name.few" >"$name.few.out"
 	done
 }
 
 can_run() {
-	[ -e "$M" ] && [ -e "$SHARED/models/arch/types-f16.gguf" ] && /usr/bin/python3 -c 'import numpy, xxhash' 2>/dev/null
+	[ -e "$M" ] && [ -e "$SHARED/models/arch/types-f16.gguf" ] && python_has numpy xxhash
 }
 
 # Lists the models' names in `models`, and in `deep` those of five layers.
@@ -187,19 +190,23 @@ forced() {
 	MAI_CPU=$1 mai-run -t 1 "$2.gguf" <"$2.in" | cmp - "$2.out" || differs "$2, $1"
 }
 
-# The set, on the models that others made; on all of them a few sets suffice.
+forced_few() {
+	MAI_CPU=$1 mai-run -t 1 "$2.gguf" <"$2.few" | cmp - "$2.few.out" || differs "$2, $1"
+}
+
+# kernel_set SET [FUNCTION]: on the models that others made; on all of them a few sets suffice.
 kernel_set() {
 	need_set "$1"
 	printf '%s\n' stories f16 bf16 q8_0 >fixtures
-	each fixtures forced "$1"
+	each fixtures "${2:-forced}" "$1"
 }
 
 @test "kernels in scalar C" {
-	kernel_set scalar
+	kernel_set scalar forced_few
 }
 
 @test "kernels for SSE4" {
-	kernel_set sse4
+	kernel_set sse4 forced_few
 }
 
 @test "kernels for AVX2" {
@@ -232,7 +239,7 @@ kernel_set() {
 }
 
 emulated() {
-	MAI_CPU=$1 "$AARCH64/mai-run" -t 1 "$2.gguf" <"$2.in" | cmp - "$2.out" || differs "$2, $1 of aarch64"
+	MAI_CPU=$1 "$AARCH64/mai-run" -t 1 "$2.gguf" <"$2.few" | cmp - "$2.few.out" || differs "$2, $1 of aarch64"
 }
 
 @test "aarch64, emulated" {
@@ -247,10 +254,8 @@ emulated() {
 	local last='mai-run -t 2'
 	[ ! -x "$top/build/aarch64/emulated/mai-run" ] || [ -n "${MAI_SAN:-}" ] || last=$top/build/aarch64/emulated/mai-run
 	for name in $(cat deep); do
-		head -n 8 "$name.ids" | stream tokens >"$name.few"
-		mai-run "$name.gguf" <"$name.few" >"$name.whole"
 		MAI_CPU=avx2 mai-run "$name-5/0.gguf" <"$name.few" | MAI_CPU=scalar mai-run "$name-5/1.gguf" |
-			mai-run "$name-5/2.gguf" "$name-5/3.gguf" | $last "$name-5/4.gguf" | cmp - "$name.whole" || differs "$name"
+			mai-run "$name-5/2.gguf" "$name-5/3.gguf" | $last "$name-5/4.gguf" | cmp - "$name.few.out" || differs "$name"
 	done
 }
 
@@ -288,7 +293,7 @@ assert a.shape == b.shape and (a != b).any() and abs(a - b).max() < 0.1, "sums a
 		run -1 forced avx2 "$name"
 		run -1 frames "$name"
 		# nothing that meets only the one order, or only the other, can differ
-		forced scalar "$name"
+		forced_few scalar "$name"
 		stream tokens -r 1 <"$name.ids" | MAI_CPU=avx2 mai-run "$name.gguf" | stream rows -p | cmp - <(stream rows -p <"$name.out")
 	done
 	run -1 each models forced avx2
