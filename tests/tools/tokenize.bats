@@ -249,16 +249,20 @@ real() {
 @test "17 MB as one sequence" {
 	need_shared corpora/gutenberg_children.txt
 	need_vocab llama-spm gpt-2
+	text=$SHARED/corpora/gutenberg_children.txt
+	# a sanitizer has seen enough in a part
+	[ -z "${MAI_SAN:-}" ] || { head -c 3M "$text" >part && text=part; }
 	for n in llama-spm gpt-2; do
-		mai-tokenize -m "$V-$n.gguf" <"$SHARED/corpora/gutenberg_children.txt" | mai-tokenize -m "$V-$n.gguf" -d |
-			cmp - "$SHARED/corpora/gutenberg_children.txt"
+		mai-tokenize -m "$V-$n.gguf" <"$text" | mai-tokenize -m "$V-$n.gguf" -d | cmp - "$text"
 	done
 }
 
 @test "long texts without a break: one letter, spaces, newlines, no spaces" {
 	need_vocab llama-spm gpt-2 deepseek-coder
+	local times=8192
+	[ -z "${MAI_SAN:-}" ] || times=2048
 	for unit in a ' ' $'\n' thequickbrownfox '中' $' \n' "'"; do
-		awk -v unit="$unit" 'BEGIN { for (i = 0; i < 8192; i++) printf "%s", unit unit unit unit unit unit unit unit unit }' >text
+		awk -v unit="$unit" -v n=$times 'BEGIN { for (i = 0; i < n; i++) printf "%s", unit unit unit unit unit unit unit unit unit }' >text
 		for n in llama-spm gpt-2 deepseek-coder; do
 			mai-tokenize -m "$V-$n.gguf" <text | mai-tokenize -m "$V-$n.gguf" -d | cmp - text
 		done
