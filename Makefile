@@ -133,7 +133,13 @@ $(O)/common/%_avx512.o: isa := $(avx512)
 $(O)/common/compute/%_avx512bf16.o: isa := $(avx512) -mavx512bf16
 $(O)/common/compute/%_amx.o: isa := $(avx512) -mamx-tile -mamx-int8
 endif
-$(O)/common/compute/kernel_%.o $(O)/common/train/ops_%.o: opt += $(if $(DEBUG)$(COVERAGE)$(SAN),,-O3)
+kernels := $(O)/common/compute/kernel_%.o $(O)/common/train/ops_%.o
+$(kernels): opt += $(if $(DEBUG)$(COVERAGE)$(SAN),,-O3)
+# Fuzzers look for what bytes from outside may do. To instrument what computes takes longer than all else, and the build for
+# sanitizers has it.
+ifdef FUZZER
+$(kernels): opt := -O1 -g1
+endif
 
 $(O)/%.o: %.c $(O)/flags Makefile
 	@mkdir -p $(@D)
@@ -173,8 +179,11 @@ $(emulated): $(O)/emulated/%: $(O)/%
 
 unit_taps := $(unit_src:tests/unit/%.c=$(O)/tap/unit-%.tap)
 fuzz_taps := $(fuzz_src:tests/fuzz/%.c=$(O)/tap/fuzz-%.tap)
-# BATS= names the tests of the tools to run. How mai is built is a matter of the plain build only.
-BATS = $(filter-out $(if $(SAN)$(COVERAGE)$(CROSS),build install),$(bats_src:tests/tools/%.bats=%))
+# BATS= names the tests of the tools to run. How mai is built is a matter of the plain build only. The longest come first, so that
+# in the end no processor waits for one of them.
+bats := $(bats_src:tests/tools/%.bats=%)
+longest := send_stream build run bits lora eval send_direct train sign send manners tokenize shard merge quantize
+BATS = $(filter-out $(if $(SAN)$(COVERAGE)$(CROSS),build install),$(filter $(bats),$(longest)) $(filter-out $(longest),$(bats)))
 bats_taps = $(BATS:%=$(O)/tap/tools-%.tap)
 tools_here := $(abspath $(if $(CROSS),$(O)/emulated,$(O)))
 
@@ -218,14 +227,14 @@ bench: all benches
 #
 # What it finds worth keeping stays in $(O)/fuzz/corpus; only tests/fuzz/corpus, made by hand, is kept with the source.
 FUZZ_SECONDS = 600
-FUZZ_RUNS = 20000
+FUZZ_RUNS = 10000
 fuzz_limit = -max_total_time=$(FUZZ_SECONDS)
 
 fuzz fuzz-smoke:
 	+@$(MAKE) --no-print-directory O=$(O)/fuzz CC=clang SAN=address,undefined FUZZER=1 $@-taps
 	@scripts/tap sum $(fuzz_taps:$(O)/%=$(O)/fuzz/%)
 .PHONY: fuzz-taps fuzz-smoke-taps
-fuzz-smoke-taps: fuzz_limit = -runs=$(FUZZ_RUNS) -max_total_time=20 -seed=1
+fuzz-smoke-taps: fuzz_limit = -runs=$(FUZZ_RUNS) -max_total_time=10 -seed=1
 fuzz-taps fuzz-smoke-taps: $(fuzz_taps)
 
 $(fuzz_taps): $(O)/tap/fuzz-%.tap: $(O)/tests/fuzz/% FORCE
