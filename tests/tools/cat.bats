@@ -25,7 +25,7 @@ sequences() {
 numpy() {
 	local python
 	for python in /usr/bin/python3 python3; do
-		if "$python" -c 'import numpy' 2>/dev/null; then
+		if "$python" -c 'import importlib.util as u, sys; sys.exit(not u.find_spec("numpy"))' 2>/dev/null; then
 			"$python" -c "import numpy as np, sys; $1" "${@:2}"
 			return
 		fi
