@@ -419,6 +419,10 @@ check_passphrase(void)
 	struct key k;
 	const char *path = in_dir("encrypted");
 
+	if (getenv("MAI_SAN")) {
+		tap_skip("a key is written with a passphrase", "libsodium's work; sanitizers see ours in the tests of mai-sign");
+		return;
+	}
 	known_key(&k);
 	if (key_write_secret(&k, path, "pass \xc3\xa9") < 0) {
 		tap_skip("a key is written with a passphrase", err_reason());
