@@ -5,7 +5,7 @@ make_models() {
 	local dim=384
 	mai-shard split -q -n 3 -o parts "$M"
 	# one that takes its time, so that something can happen to it; under sanitizers a smaller one takes as long
-	[ -z "${MAI_SAN:-}" ] || dim=192
+	[ -z "${MAI_SAN:-}" ] || dim=288
 	mai-train init -q -V "$M" --seed 3 --dim "$dim" --layers 9 --heads 6 -c 512 -o slow.gguf
 	mai-shard split -q -n 3 -o slow slow.gguf
 	for i in $(seq 8); do printf 'Once upon a time there were %s dogs\n' "$i"; done >prompts
