@@ -723,6 +723,29 @@ check_turns(void)
 	tlog_writer_free(w[1]);
 }
 
+/* The number of a file that is gone may be given to another, and two may be written within one tick of the clock. */
+static void
+check_same_file(void)
+{
+	struct tlog_writer *a, *b;
+	struct buf now;
+	struct stat s;
+	char kept[sizeof path + 16];
+
+	new_log("same");
+	a = writer();
+	b = writer();
+	snprintf(kept, sizeof kept, "%s/kept", path);
+	bool good = append(a, 0, 1, 0) && stat(in_log(JOURNAL_FILE), &s) == 0 && link(in_log(JOURNAL_FILE), kept) == 0 && append(b, 1, 2, 1);
+	now = get(JOURNAL_FILE);
+	put("kept", now.data, now.len);
+	good = good && now.len == (size_t)s.st_size && utimensat(AT_FDCWD, kept, (const struct timespec[]){ s.st_atim, s.st_mtim }, 0) == 0 && rename(kept, in_log(JOURNAL_FILE)) == 0;
+	tap_ok(good && append(a, 1, 3, 2) && verifies(3), "what another has written is seen, though the journal's file looks as it did");
+	tlog_writer_free(a);
+	tlog_writer_free(b);
+	buf_free(&now);
+}
+
 static void
 check_limits(void)
 {
@@ -780,6 +803,7 @@ main(void)
 	check_large();
 	check_duplicates();
 	check_turns();
+	check_same_file();
 	check_limits();
 	for (unsigned i = 0; i < HEIGHTS; i++)
 		free(level[i]);
