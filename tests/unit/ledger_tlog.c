@@ -15,7 +15,7 @@ enum { MOST = 70000, HEIGHTS = 18, BATCHES = 200 };
 
 static char dir[] = "/dev/shm/mai-tlog-XXXXXX", path[sizeof dir + 16]; /* in memory: files are written many thousand times */
 static struct key k;
-static size_t step = 1, step_large = 5; /* between the places where files, and those of more than 4096 bytes, are cut */
+static size_t step = 1, step_large = 9, few = 4096; /* between the places where files, and those of more than a few bytes, are cut; MAI_EVERY_CUT: 1 */
 
 /* ---- the log as it should be, from its entries alone ---- */
 
@@ -418,7 +418,7 @@ cut_file(const struct torn *t, const struct file *f)
 {
 	size_t wrong = 0;
 
-	for (size_t n = 0; n < f->data.len; n += f->data.len > 4096 ? step_large : step) {
+	for (size_t n = 0; n < f->data.len; n += f->data.len > few ? step_large : step) {
 		put(f->name, f->data.data, n);
 		wrong += !recovers(t);
 	}
@@ -442,7 +442,7 @@ spoil_file(const struct torn *t, const struct file *f)
 		put(f->name, b.data, f->data.len + more);
 		wrong += !recovers(t);
 	}
-	for (size_t at = 0; at < f->data.len; at += PART * (f->data.len > 4096 ? step_large : step)) { /* a part of it has not reached the disk */
+	for (size_t at = 0; at < f->data.len; at += PART * (f->data.len > few ? step_large : step)) { /* a part of it has not reached the disk */
 		memcpy(b.data, f->data.data, f->data.len);
 		memset(b.data + at, 0, f->data.len - at < PART ? f->data.len - at : PART);
 		put(f->name, b.data, f->data.len);
@@ -577,13 +577,14 @@ check_small(void)
 	tap_ok(grow(w, 250) && has_exactly_its_tiles(), "many at once");
 	t = last_batch(w, 259);
 	tlog_writer_free(w);
+	few = 1024; /* what is larger was cut everywhere in the first */
 	step_large = 31 * step;
 	check_torn(&t);
 	check_going_on(&t);
 	torn_free(&t);
 	if (tlog_open(&l, path, NULL) < 0)
 		abort();
-	for (size_t size = 1; size <= 264 && good; size += size < 250 ? 13 : 2)
+	for (size_t size = 1; size <= 264 && good; size += size < 250 ? 13 : 5)
 		for (size_t i = 0; i < size && good; i++)
 			good = includes(&l, i, size) && continues(&l, i, size);
 	tap_ok(good, "each entry is shown to be in the log, and each older log to be its beginning");
@@ -659,6 +660,7 @@ check_large(void)
 	tap_ok(good && verifies(65530) && has_exactly_its_tiles(), "65530 entries in batches of 1 to %d", TLOG_BATCH);
 	t = last_batch(w, 65540);
 	tlog_writer_free(w);
+	step = 3 * step;
 	step_large = 41 * step;
 	check_torn(&t);
 	torn_free(&t);
@@ -795,7 +797,9 @@ main(void)
 {
 	if (sodium_init() < 0 || !mkdtemp(dir) || key_generate(&k) < 0)
 		abort();
-	if (getenv("MAI_SAN"))
+	if (getenv("MAI_EVERY_CUT"))
+		step_large = 1;
+	else if (getenv("MAI_SAN"))
 		step = step_large = 29;
 	make_tree();
 	check_first();
