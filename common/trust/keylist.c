@@ -150,10 +150,13 @@ keylist_load(struct keylist *l, const char *path)
 static const struct keylist_entry *
 find(const struct keylist *l, const uint8_t key[KEY_PUBLIC], bool issues)
 {
-	struct keylist_entry wanted = { 0 }, *e, *end = l->entry + l->n;
+	struct keylist_entry wanted = { 0 }, *e, *end;
 
+	if (l->n == 0)
+		return NULL;
+	end = l->entry + l->n;
 	memcpy(wanted.key.bytes, key, KEY_PUBLIC);
-	e = l->n > 0 ? bsearch(&wanted, l->entry, l->n, sizeof wanted, compare) : NULL;
+	e = bsearch(&wanted, l->entry, l->n, sizeof wanted, compare);
 	while (e && e > l->entry && compare(e - 1, &wanted) == 0)
 		e--;
 	while (e && e < end && compare(e, &wanted) == 0 && e->issuer != issues)

@@ -242,11 +242,11 @@ rss() {
 		"$top/tests/peers/send_hostile.py" $how $n 127.0.0.1 "$port" 3>&- &
 		hostile=$!
 		for i in 1 2 3; do
-			timeout 20 mai-run -q -n 20 --temp 0 --via "mai-send -k me.key /ip4/127.0.0.1/tcp/$port" <prompts.mai | mai-cat --ids | cmp - want
+			timeout 60 mai-run -q -n 20 --temp 0 --via "mai-send -k me.key /ip4/127.0.0.1/tcp/$port" <prompts.mai | mai-cat --ids | cmp - want
 		done
 		wait $hostile
 	done
-	timeout 20 mai-run -q -n 20 --temp 0 --via "mai-send -k me.key $(at a)" <prompts.mai | mai-cat --ids | cmp - want
+	timeout 60 mai-run -q -n 20 --temp 0 --via "mai-send -k me.key $(at a)" <prompts.mai | mai-cat --ids | cmp - want
 	[ -n "${MAI_SAN:-}" ] || [ "$(rss "${servers[0]}")" -lt 100000 ] || fail "$(rss "${servers[0]}") kB"
 }
 
