@@ -44,10 +44,11 @@ read_did(uint8_t to[KEY_PUBLIC], const json_t *v)
 /* ---- shares ---- */
 
 static int
-read_who(struct share *s, const json_t *to)
+read_who(struct share *s, const json_t *share)
 {
 	static const char *const members[] = { "owner", NULL };
-	const char *text = json_string_value(to), *asset;
+	const json_t *to = json_object_get(share, "to");
+	const char *text = member_text(share, "to"), *asset;
 
 	if (text && strcmp(text, "node") == 0) {
 		s->to = SHARE_NODE;
@@ -69,7 +70,7 @@ read_share(struct share *s, const json_t *o)
 {
 	static const char *const members[] = { "to", "parts", "from", "until", "cap", NULL };
 
-	if (member_check(o, "a share", members, 2) < 0 || read_who(s, json_object_get(o, "to")) < 0 || read_some(&s->parts, o, "parts") < 0)
+	if (member_check(o, "a share", members, 2) < 0 || read_who(s, o) < 0 || read_some(&s->parts, o, "parts") < 0)
 		return -1;
 	if (s->parts > TERMS_PARTS)
 		return err_set(ERR_DATA, "a share of more than 2^32 parts");
@@ -111,13 +112,23 @@ read_prices(struct terms *t, const json_t *o)
 	return t->resale_parts <= t->resale_per ? 0 : err_set(ERR_DATA, "terms by which more than the price is due at a resale");
 }
 
+/* It is shown to people: nothing in it begins a line or moves a cursor. */
+static bool
+is_name(const char *text)
+{
+	for (const char *c = text; *c; c++)
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			return false;
+	return *text != '\0' && strlen(text) < TERMS_UNIT;
+}
+
 static int
 read_all(struct terms *t, const json_t *o)
 {
 	const char *unit = member_text(o, "unit");
 
-	if (!unit || !*unit || strlen(unit) >= TERMS_UNIT)
-		return err_set(ERR_DATA, "terms whose unit has no name, or one of more than %d bytes", TERMS_UNIT - 1);
+	if (!unit || !is_name(unit))
+		return err_set(ERR_DATA, "terms whose unit has no name of 1 to %d bytes", TERMS_UNIT - 1);
 	snprintf(t->unit, sizeof t->unit, "%s", unit);
 	if (read_whole(&t->free, o, "free", 0) < 0 || read_whole(&t->from, o, "from", 0) < 0 || read_whole(&t->until, o, "until", TERMS_ALWAYS) < 0)
 		return -1;
