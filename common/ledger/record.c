@@ -74,7 +74,7 @@ is_did(const struct jcs_value *v, uint8_t key[KEY_PUBLIC])
 	const char *text;
 	size_t n;
 
-	if (!jcs_plain(v, &text, &n) || n == 0 || n >= PEERID_DID)
+	if (!jcs_plain(v, &text, &n) || n == 0 || n >= PEERID_DID) /* none of those that are not known yet */
 		return false;
 	for (int i = 0; i < SOME; i++)
 		if (known[i].n == n && memcmp(known[i].text, text, n) == 0) {
