@@ -239,7 +239,7 @@ takes_shares(size_t n)
 		json_array_append_new(list, json_pack("{ss sI}", "to", "node", "parts", (json_int_t)i + 1));
 	json_object_set_new(o, "shares", list);
 	taken = is_taken(o, &t);
-	for (size_t i = 0; taken && i < n; i++)
+	for (size_t i = 0; taken && i < n && n <= TERMS_SHARES; i++)
 		taken = t.n == n && t.share[i].parts == i + 1;
 	return taken;
 }
