@@ -239,25 +239,39 @@ connection_of(struct books *b, const struct receipt *r)
 	return c;
 }
 
-/* Finds the receipts before `last` until one that is covered. NULL: all are there and go together, and there are rows that are not covered. */
+/* Finds the receipt before this one, where it has one. NULL, or why there is none. */
 static const char *
-follow(struct books *b, uint32_t last, uint64_t end, uint64_t covered)
+find_before(const struct books *b, struct receipt *r, uint64_t end)
 {
-	uint64_t begin = 0;
+	if (r->broken && r->broken_at == end)
+		return r->broken;
+	if (hash_is_none(&r->previous))
+		return NULL;
+	r->before = find_receipt(b, &r->previous, end);
+	if (r->before == BOOKS_NONE)
+		return "a receipt before the one that it covers is not there";
+	return is_same_connection(r, &b->receipt[r->before]) && r->rows >= b->receipt[r->before].rows ? NULL : "the receipts that it covers don't go together";
+}
 
-	for (uint32_t i = last;; i = b->receipt[i].before) {
-		struct receipt *r = &b->receipt[i];
-		if (r->state != RECEIPT_OPEN)
-			begin = r->rows;
-		if (r->state != RECEIPT_OPEN || hash_is_none(&r->previous))
-			break;
-		r->before = find_receipt(b, &r->previous, end);
-		if (r->before == BOOKS_NONE)
-			return "a receipt before the one that it covers is not there";
-		if (!is_same_connection(r, &b->receipt[r->before]) || r->rows < b->receipt[r->before].rows)
-			return "the receipts that it covers don't go together";
+/*
+ * Finds the receipts before `last` until one that is covered. NULL: all are there and go together. What is not so once is not looked for again:
+ * a voucher for each receipt of a long chain must not take the square of its length.
+ */
+static const char *
+follow(struct books *b, uint32_t last, uint64_t end)
+{
+	for (uint32_t i = last; i != BOOKS_NONE && b->receipt[i].state == RECEIPT_OPEN; i = b->receipt[i].before) {
+		const char *why = find_before(b, &b->receipt[i], end);
+		if (!why)
+			continue;
+		for (uint32_t k = last;; k = b->receipt[k].before) {
+			b->receipt[k].broken = why;
+			b->receipt[k].broken_at = end;
+			if (k == i)
+				return why;
+		}
 	}
-	return b->receipt[last].state == RECEIPT_OPEN && begin < covered && b->receipt[last].rows <= covered ? "it covers a receipt beside one that is covered" : NULL;
+	return NULL;
 }
 
 /* *why: NULL, or why it covers nothing. 0 or -1. */
@@ -277,16 +291,17 @@ cover(struct books *b, const struct voucher *v, uint64_t end, enum receipt_state
 		*why = "it says something else than the receipt that it covers";
 	else if (!(c = connection_of(b, r)))
 		return -1;
-	else
-		*why = follow(b, last, end, c->covered);
-	if (*why)
+	else if (r->rows > c->covered)
+		*why = follow(b, last, end);
+	else if (r->rows < c->covered && r->state == RECEIPT_OPEN)
+		*why = "it covers a receipt beside one that is covered";
+	if (*why || r->rows <= c->covered)
 		return 0;
 	for (uint32_t i = last; i != BOOKS_NONE && b->receipt[i].state == RECEIPT_OPEN; i = b->receipt[i].before) {
 		b->receipt[i].state = state;
 		b->receipt[i].covered = c->covered;
 	}
-	if (c->covered < v->rows)
-		c->covered = v->rows;
+	c->covered = v->rows;
 	return 0;
 }
 

@@ -21,6 +21,8 @@ struct receipt {
 	uint32_t client, node, terms;
 	uint32_t before;             /* the receipt before it, once it is found */
 	uint64_t covered;            /* rows of its connection that were covered before it was */
+	const char *broken;          /* why no voucher can cover it by what is before entry broken_at */
+	uint64_t broken_at;
 	enum receipt_state state;
 };
 

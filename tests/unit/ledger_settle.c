@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "base/err.h"
 #include "ledger/settle.h"
@@ -682,6 +683,58 @@ check_wrap(void)
 	tap_ok(is_too_much(0, 2049) && is_too_much(2048, 1) && is_too_much(1024, 1025), "more rows than 64 bits hold are too many");
 }
 
+/* ---- long chains ---- */
+
+static struct hash
+number_hash(uint64_t n)
+{
+	return hash_bytes(&n, sizeof n);
+}
+
+/* A receipt, and a voucher for it. */
+static void
+put_pair(struct books *b, uint64_t rows, const struct hash *previous)
+{
+	struct hash id = number_hash(rows), nonce = number_hash(0);
+
+	if (seen_add(&b->receipts, &id, b->n_receipts) < 0)
+		abort();
+	b->receipt[b->n_receipts] = (struct receipt){ .id = id, .previous = *previous, .nonce = nonce, .index = 2 * b->n_receipts, .rows = rows, .before = BOOKS_NONE };
+	b->voucher[b->n_vouchers++] = (struct voucher){ .receipt = id, .nonce = nonce, .index = 2 * b->n_receipts + 1, .rows = rows };
+	b->n_receipts++;
+}
+
+/* Are vouchers for all receipts of a long chain refused soon, for its first receipt is missing, or there is one beside it for more rows? */
+static bool
+is_refused_soon(bool is_missing)
+{
+	enum { LONG = 50000 };
+	struct books b = { .receipt = calloc(LONG, sizeof *b.receipt), .voucher = calloc(LONG, sizeof *b.voucher), .to = 2 * LONG };
+	const struct hash none = { 0 };
+	clock_t began = clock();
+	bool is;
+
+	if (!b.receipt || !b.voucher)
+		abort();
+	put_pair(&b, 2 * LONG, &none);
+	for (uint64_t i = 1; i < LONG; i++) {
+		struct hash before = number_hash(i - 1);
+		put_pair(&b, i, i == 1 && !is_missing ? &none : &before);
+	}
+	if (is_missing)
+		b.voucher[0].rows = 0; /* the one beside is not covered */
+	is = books_close(&b) == 0 && b.n_refused == (is_missing ? LONG : LONG - 1) && clock() - began < 3 * CLOCKS_PER_SEC;
+	books_free(&b);
+	return is;
+}
+
+static void
+check_long(void)
+{
+	tap_ok(is_refused_soon(true), "a long chain whose beginning is missing takes no long time");
+	tap_ok(is_refused_soon(false), "nor one beside another");
+}
+
 int
 main(void)
 {
@@ -690,6 +743,7 @@ main(void)
 	check_odd();
 	check_large();
 	check_wrap();
+	check_long();
 	check_split();
 	free_world(&hand);
 	return tap_done();
