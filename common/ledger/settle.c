@@ -495,7 +495,7 @@ pay_resale(struct work *w, const struct resale *r)
 	return pay(w->s, &p);
 }
 
-/* By what they are: their order in the log does not matter. */
+/* By what they are, and only of equal ones by their place in the log. */
 static int
 compare_subscriptions(const void *a, const void *c, void *books)
 {
@@ -507,7 +507,9 @@ compare_subscriptions(const void *a, const void *c, void *books)
 		order = compare_parties(b, x->node, y->node);
 	if (!order && x->from != y->from)
 		order = x->from < y->from ? -1 : 1;
-	return order ? order : x->periods < y->periods ? -1 : x->periods > y->periods;
+	if (!order && x->periods != y->periods)
+		order = x->periods < y->periods ? -1 : 1;
+	return order ? order : x->index < y->index ? -1 : x->index > y->index;
 }
 
 static int
