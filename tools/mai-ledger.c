@@ -14,6 +14,7 @@ static const struct opt_tool top = { "mai-ledger", "init [-k KEY] [--origin NAME
 	"mai-ledger verify [-p KEY] [--since CHECKPOINT] LOG\n"
 	"mai-ledger verify -p KEY [-w KEY] --proof PROOF RECORD\n"
 	"mai-ledger witness [-k KEY] [-p KEY] --name NAME --state FILE LOG\n"
+	"mai-ledger witness [-k KEY] --name NAME\n"
 	"mai-ledger audit [-p KEY] --record FOLDER --salts FILE [--share P] [--proofs FOLDER] LOG COMMAND\n"
 	"mai-ledger audit -p KEY --fraud PROOF COMMAND\n"
 	"mai-ledger settle [-k KEY] [-p KEY] [--since STATEMENT] [--csv | --json] LOG",

@@ -17,7 +17,7 @@ import sys
 import xxhash
 
 ROWS, OPEN, PROMPT_END, FORK, CUT, CLOSE, ERROR, END = range(1, 9)
-TYPES = ["", "rows", "open", "prompt-end", "fork", "cut", "close", "error", "end"]
+TYPES = ["", "rows", "open", "prompt-end", "fork", "cut", "close", "error", "end", "receipt", "voucher"]
 STOP, LENGTH, CONTEXT, MEMORY, REFUSED, FAULT = range(1, 7)
 TOKENS, HIDDEN, LOGITS, SCORES, EMBEDDINGS = range(1, 6)
 WANTED, HELD = 1, 2

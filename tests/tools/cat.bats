@@ -490,6 +490,15 @@ rows n=1 wanted=0 row-bytes=8 4@0\nclose seq=4 pos=3 reason=stop\nend' ]
 	mai-cat --stream z.mai | cmp - t.mai
 }
 
+@test "receipts and vouchers: as JSON and back, and to the eye" {
+	printf '%s\n' '{"type":"header","kind":"tokens"}' '{"type":"receipt","text":"{\"rows\":1}"}' '{"type":"voucher","text":""}' '{"type":"end"}' >j
+	mai-cat --from-json <j >t.mai
+	mai-cat --json t.mai | tail -n 3 | jq -c 'del(.hops)' | cmp - <(tail -n 3 j)
+	mai-cat --json t.mai | mai-cat --from-json | cmp - t.mai
+	mai-cat t.mai | grep -q '^receipt .*rows'
+	run -1 mai-cat --from-json <<<'{"type":"receipt","text":1}'
+}
+
 @test "a fault of a stage before is passed on, and is a fault" {
 	printf '%s\n' '{"type":"header","kind":"tokens"}' '{"type":"error","text":"stage 1: no memory"}' | mai-cat --from-json >t.mai
 	run -1 --separate-stderr bash -c 'mai-cat --stream t.mai >out.mai'

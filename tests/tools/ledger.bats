@@ -163,6 +163,7 @@ is_whole() {
 
 @test "a witness cosigns a log that grows, and none that was rolled back or forked" {
 	w=$(vkey example.net/witness 4 witness.pub)
+	[ "$(mai-ledger witness -k witness.key --name example.net/witness)" = "$w" ]
 	cosign() {
 		mai-ledger witness -k witness.key -p "$BATS_TEST_TMPDIR/plain/key" --name example.net/witness --state seen "$@"
 	}

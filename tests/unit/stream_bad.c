@@ -242,7 +242,7 @@ heads(void)
 		size_t n;
 	} bad[] = {
 		{ "type 0", "unknown type of frame 0", FRAME_CUT, FRAME_TYPE_AT, 0, 2 },
-		{ "type 9", "unknown type of frame 9", FRAME_CUT, FRAME_TYPE_AT, 9, 2 },
+		{ "type 11", "unknown type of frame 11", FRAME_CUT, FRAME_TYPE_AT, 11, 2 },
 		{ "type 65535", "unknown type of frame 65535", FRAME_CUT, FRAME_TYPE_AT, 65535, 2 },
 		{ "flag 2", "unknown flags 0x2", FRAME_ROWS, FRAME_FLAGS_AT, 2, 2 },
 		{ "flag 0x8000", "unknown flags 0x8000", FRAME_ROWS, FRAME_FLAGS_AT, 0x8000, 2 },
@@ -455,7 +455,7 @@ packing(void)
 	tap_ok(stream_encode(&b, &f, false) == -1, "no rows whose size wraps");
 	f = (struct frame){ .type = FRAME_ROWS, .n_rows = 32, .rows = sample_rows, .row_bytes = (1 << 25) };
 	tap_ok(stream_encode(&b, &f, false) == -1, "no payload above 1 GiB");
-	f = (struct frame){ .type = 9 };
+	f = (struct frame){ .type = 11 };
 	tap_ok(stream_encode(&b, &f, false) == -1, "no unknown type");
 	f = (struct frame){ .type = FRAME_CLOSE };
 	tap_ok(stream_encode(&b, &f, false) == -1, "no close without a reason");

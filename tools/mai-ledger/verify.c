@@ -1,6 +1,7 @@
 /* Is a log what it was, and right? */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -164,21 +165,29 @@ static const struct opt witness_opts[] = {
 	{ 0, "state", "FILE", OPT_STR, &state_file, 0, 0, "the checkpoint that was cosigned last" },
 	{ 0 },
 };
-static const struct opt_tool witness_tool = { "mai-ledger witness", "[-k KEY] [-p KEY] --name NAME --state FILE LOG",
-	"cosigns a log's checkpoint, if the log has only grown since the last one, and prints it", witness_opts };
+static const struct opt_tool witness_tool = { "mai-ledger witness", "[-k KEY] [-p KEY] --name NAME --state FILE LOG\nmai-ledger witness [-k KEY] --name NAME",
+	"cosigns a log's checkpoint, if the log has only grown since the last one, and prints it; without a log, prints the witness's verifier key", witness_opts };
+
+static int
+print_key(const struct note_key *own)
+{
+	char text[NOTE_VKEY];
+
+	note_key_text(own, text);
+	return put_text(text, strlen(text)) < 0 ? -1 : put_text("\n", 1);
+}
 
 /* Writes the cosigned checkpoint to the state file first: whoever was told of it will find it there. */
 static int
-cosign(struct tlog *l, const struct key *k)
+cosign(struct tlog *l, const struct note_key *own, const struct key *k)
 {
-	struct note_key own;
 	struct buf note = { 0 };
 	struct io_out out = { 0 };
 	struct note t;
 	int rc = -1;
 
-	if (note_key_make(&own, witness_name, NOTE_COSIGNATURE, k->public.bytes) == 0 && buf_add(&note, l->note.data, l->note.len) == 0 &&
-	    note_parse(&t, (const char *)l->note.data, l->note.len) == 0 && note_sign(&note, t.text, t.n, &own, k, (uint64_t)time(NULL)) == 0 &&
+	if (buf_add(&note, l->note.data, l->note.len) == 0 &&
+	    note_parse(&t, (const char *)l->note.data, l->note.len) == 0 && note_sign(&note, t.text, t.n, own, k, (uint64_t)time(NULL)) == 0 &&
 	    io_out_open(&out, state_file) == 0)
 		rc = fwrite(note.data, 1, note.len, out.file) == note.len ? io_out_commit(&out) : err_sys("%s", state_file);
 	io_out_abort(&out);
@@ -188,27 +197,39 @@ cosign(struct tlog *l, const struct key *k)
 	return rc;
 }
 
-int
-run_witness(int argc, char **argv)
+/* Cosigns, if the log is what its checkpoint says and has only grown. */
+static int
+witness_log(const char *path, const struct note_key *own, const struct key *k)
 {
-	int first = opt_parse(&witness_tool, argc, argv), rc;
-	struct tlog l = { .folder = -1 };
+	struct tlog l;
 	struct hash root;
-	struct key k;
+	int rc = open_log(&l, path) < 0 || merkle_root(tlog_node, &l, l.at.size, &root) < 0 ? -1 : 0;
 
-	if (first < 0)
-		return opt_exit_status();
-	if (argc - first != 1 || !witness_name || !state_file)
-		return opt_usage(&witness_tool, "--name, --state and one log are wanted");
-	io_out_clean_on_signals();
-	rc = read_secret(&k) < 0 || open_log(&l, argv[first]) < 0 || merkle_root(tlog_node, &l, l.at.size, &root) < 0 ? -1 : 0;
 	if (rc == 0 && !hash_equal(&root, &l.at.root))
 		rc = err_set(ERR_DATA, "%s: its tiles are not those of its checkpoint", l.path);
 	if (rc == 0 && access(state_file, F_OK) == 0)
 		rc = check_file_since(&l, state_file);
 	if (rc == 0)
-		rc = cosign(&l, &k);
+		rc = cosign(&l, own, k);
 	tlog_close(&l);
+	return rc;
+}
+
+int
+run_witness(int argc, char **argv)
+{
+	int first = opt_parse(&witness_tool, argc, argv), rc;
+	struct note_key own;
+	struct key k;
+
+	if (first < 0)
+		return opt_exit_status();
+	if (!witness_name || argc - first > 1 || (argc - first == 1) != (state_file != NULL))
+		return opt_usage(&witness_tool, "--name, and both of --state and a log, or neither, are wanted");
+	io_out_clean_on_signals();
+	rc = read_secret(&k) < 0 ? -1 : note_key_make(&own, witness_name, NOTE_COSIGNATURE, k.public.bytes);
+	if (rc == 0)
+		rc = first == argc ? print_key(&own) : witness_log(argv[first], &own, &k);
 	key_wipe(&k);
 	return finish(rc);
 }
