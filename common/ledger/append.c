@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -29,15 +31,91 @@ struct line {
 	bool new;
 };
 
+struct batch {
+	struct buf data;        /* in which the lines lie */
+	struct line *line;
+	size_t n, good;         /* good: before the first that is no record */
+	uint64_t before;        /* lines of the input */
+};
+
+/* While one batch is being written, by a thread of its own, the next is read and checked. */
+struct writing {
+	const struct append *a;
+	struct batch *batch;    /* NULL: none is */
+	pthread_t thread;
+	bool threaded;
+	int rc, status;
+	char reason[512];
+};
+
 struct input {
 	int fd;
 	const char *name;
 	struct buf data;        /* that has come, and is not in a batch yet */
 	bool ended;
-	uint64_t before;        /* lines */
-	struct line *line;
-	size_t n;
+	uint64_t before;        /* lines that were in batches */
+	struct batch batch[2];
+	unsigned turn;
+	struct writing writing;
 };
+
+/* ---- writing ---- */
+
+static int
+put(const struct append *a, struct batch *b)
+{
+	for (size_t i = 0; i < b->good; i++) {
+		struct line *l = &b->line[i];
+		int64_t index;
+		if (l->n == 0)
+			continue;
+		if ((index = tlog_add(a->log, l->record.text, l->record.n, &l->id, &l->new)) < 0)
+			return -1;
+		l->index = (uint64_t)index; /* not negative */
+	}
+	return 0;
+}
+
+static void *
+write_batch(void *arg)
+{
+	struct writing *w = arg;
+
+	w->rc = tlog_begin(w->a->log) < 0 || put(w->a, w->batch) < 0 ? -1 : tlog_commit(w->a->log);
+	if (w->rc < 0) {
+		w->status = err_status();
+		snprintf(w->reason, sizeof w->reason, "%s", err_reason());
+	}
+	return NULL;
+}
+
+static void
+begin_writing(struct writing *w, const struct append *a, struct batch *b)
+{
+	*w = (struct writing){ .a = a, .batch = b };
+	w->threaded = pthread_create(&w->thread, NULL, write_batch, w) == 0;
+	if (!w->threaded)
+		write_batch(w);
+}
+
+/* What is being written is there, and whoever waits for it hears it. 0, or -1 with a reason. */
+static int
+finish_writing(struct writing *w)
+{
+	const struct batch *b = w->batch;
+
+	if (!b)
+		return 0;
+	if (w->threaded)
+		pthread_join(w->thread, NULL);
+	w->batch = NULL;
+	if (w->rc < 0)
+		return err_set(w->status, "%s", w->reason);
+	for (size_t i = 0; i < b->good; i++)
+		if (b->line[i].n > 0 && w->a->told(w->a->arg, b->line[i].index, &b->line[i].id, b->line[i].new) < 0)
+			return -1;
+	return w->a->told_all(w->a->arg);
+}
 
 /* ---- reading ---- */
 
@@ -48,8 +126,12 @@ read_some(struct input *in, bool wait)
 	struct pollfd p = { .fd = in->fd, .events = POLLIN };
 	ssize_t n;
 
-	if (!wait && poll(&p, 1, 0) == 0)
-		return 0;
+	if (poll(&p, 1, 0) == 0) {
+		if (!wait)
+			return 0;
+		if (finish_writing(&in->writing) < 0) /* who sends may wait for it */
+			return -1;
+	}
 	if (buf_reserve(&in->data, PIECE) < 0)
 		return -1;
 	while ((n = read(in->fd, in->data.data + in->data.len, PIECE)) < 0)
@@ -78,14 +160,15 @@ fill(struct input *in)
 	return 0;
 }
 
-/* The lines that are there, at most LINES. How many bytes they take. */
-static size_t
-cut(struct input *in)
+/* The lines that are there, at most LINES: what is behind them stays. */
+static int
+cut(struct input *in, struct batch *b)
 {
-	const char *at = (const char *)in->data.data, *end = at + in->data.len, *newline;
+	struct buf all = in->data;
+	const char *at = (const char *)all.data, *end = at + all.len, *newline;
 
-	for (in->n = 0; in->n < LINES && at < end; at = newline + 1) {
-		struct line *l = &in->line[in->n];
+	for (b->n = 0; b->n < LINES && at < end; at = newline < end ? newline + 1 : end) {
+		struct line *l = &b->line[b->n];
 		if (!(newline = memchr(at, '\n', (size_t)(end - at)))) {
 			if (!in->ended)
 				break;
@@ -93,13 +176,14 @@ cut(struct input *in)
 		}
 		l->text = at;
 		l->n = (size_t)(newline - at);
-		in->n++;
-		if (newline == end) {
-			at = end;
-			break;
-		}
+		b->n++;
 	}
-	return (size_t)(at - (const char *)in->data.data);
+	b->before = in->before;
+	in->before += b->n;
+	in->data = b->data;
+	in->data.len = 0;
+	b->data = all;
+	return buf_add(&in->data, at, (size_t)(end - at));
 }
 
 /* ---- a batch ---- */
@@ -134,73 +218,70 @@ check_line(void *arg, size_t i)
 		l->reason = strdup("no memory");
 }
 
-/* The first line that is none, or in->n. */
-static size_t
-first_bad(const struct input *in)
+static void
+check_batch(const struct append *a, struct batch *b)
 {
-	size_t i = 0;
-
-	while (i < in->n && !in->line[i].reason)
-		i++;
-	return i;
+	pool_run(a->pool, b->n, check_line, b->line);
+	for (b->good = 0; b->good < b->n && !b->line[b->good].reason; b->good++)
+		;
 }
 
 static int
-put(const struct append *a, struct input *in, size_t n)
+complain(const struct input *in, const struct batch *b)
 {
-	for (size_t i = 0; i < n; i++) {
-		struct line *l = &in->line[i];
-		int64_t index;
-		if (l->n == 0)
-			continue;
-		if ((index = tlog_add(a->log, l->record.text, l->record.n, &l->id, &l->new)) < 0)
-			return -1;
-		l->index = (uint64_t)index; /* not negative */
-	}
-	return 0;
+	const struct line *l = &b->line[b->good];
+
+	return err_set(l->status, "%s: line %llu: %s", in->name, (unsigned long long)(b->before + b->good + 1), l->reason);
 }
 
+/* It is checked while the one before it is written, and then written itself. */
 static int
-tell(const struct append *a, const struct input *in, size_t n)
+take_batch(const struct append *a, struct input *in)
 {
-	for (size_t i = 0; i < n; i++)
-		if (in->line[i].n > 0 && a->told(a->arg, in->line[i].index, &in->line[i].id, in->line[i].new) < 0)
-			return -1;
-	return 0;
-}
-
-static int
-write_batch(const struct append *a, struct input *in)
-{
-	size_t good, used = cut(in);
+	struct batch *b = &in->batch[in->turn];
 	int rc;
 
-	pool_run(a->pool, in->n, check_line, in->line);
-	good = first_bad(in);
-	rc = tlog_begin(a->log) < 0 || put(a, in, good) < 0 || tlog_commit(a->log) < 0 || tell(a, in, good) < 0 ? -1 : 0;
-	if (rc == 0 && good < in->n)
-		rc = err_set(in->line[good].status, "%s: line %llu: %s", in->name, (unsigned long long)(in->before + good + 1), in->line[good].reason);
-	for (size_t i = 0; i < in->n; i++)
-		free(in->line[i].reason);
-	in->before += in->n;
-	buf_shift(&in->data, used);
+	in->turn = 1 - in->turn;
+	if (cut(in, b) < 0)
+		return -1;
+	check_batch(a, b);
+	if ((rc = finish_writing(&in->writing)) == 0) {
+		begin_writing(&in->writing, a, b);
+		if (b->good < b->n)
+			rc = finish_writing(&in->writing) < 0 ? -1 : complain(in, b);
+	}
+	for (size_t i = 0; i < b->n; i++)
+		free(b->line[i].reason);
 	return rc;
+}
+
+static void
+end_input(struct input *in)
+{
+	for (int k = 0; k < 2; k++) {
+		for (size_t i = 0; in->batch[k].line && i < LINES; i++)
+			buf_free(&in->batch[k].line[i].made);
+		free(in->batch[k].line);
+		buf_free(&in->batch[k].data);
+	}
+	buf_free(&in->data);
 }
 
 int
 append_lines(const struct append *a, int fd, const char *name)
 {
 	struct input in = { .fd = fd, .name = name };
-	int rc = (in.line = mem_alloc(LINES, sizeof *in.line)) ? 0 : -1;
+	int rc = (in.batch[0].line = mem_alloc(LINES, sizeof *in.batch[0].line)) && (in.batch[1].line = mem_alloc(LINES, sizeof *in.batch[1].line)) ? 0 : -1;
 
 	while (rc == 0 && (!in.ended || in.data.len > 0)) {
 		rc = fill(&in);
 		if (rc == 0 && in.data.len > 0)
-			rc = write_batch(a, &in);
+			rc = take_batch(a, &in);
 	}
-	for (size_t i = 0; in.line && i < LINES; i++)
-		buf_free(&in.line[i].made);
-	free(in.line);
-	buf_free(&in.data);
+	if (rc == 0)
+		rc = finish_writing(&in.writing);
+	else if (in.writing.batch && in.writing.threaded)
+		pthread_join(in.writing.thread, NULL);
+	end_input(&in);
 	return rc;
 }

@@ -188,6 +188,21 @@ jcs_text(const char *text, size_t n, struct buf *made, size_t *to)
 
 /* ---- walking through it ---- */
 
+/* Behind the text whose quote is at `at`. */
+static const char *
+behind_text(const char *at, const char *end)
+{
+	const char *quote = memchr(at + 1, '"', (size_t)(end - at - 1));
+
+	if (!quote)
+		return end;
+	if (!memchr(at + 1, '\\', (size_t)(quote - at - 1)))
+		return quote + 1;
+	for (at++; at < end && *at != '"'; at++)
+		at += *at == '\\';
+	return at < end ? at + 1 : end;
+}
+
 /* Behind the value at `at`, which ends before `end`. */
 static const char *
 behind(const char *at, const char *end)
@@ -195,6 +210,8 @@ behind(const char *at, const char *end)
 	unsigned depth = 0;
 	bool quoted = false;
 
+	if (at < end && *at == '"')
+		return behind_text(at, end);
 	for (; at < end; at++) {
 		if (quoted) {
 			if (*at == '\\')
@@ -225,11 +242,10 @@ jcs_next(const char *object, size_t n, size_t *at, struct jcs_member *m)
 	key = m->from + (*m->from == ',');
 	if (m->from >= end - 1 || *key != '"')
 		return false;
-	for (colon = key + 1; colon < end && *colon != '"'; colon++)
-		colon += *colon == '\\';
+	colon = behind_text(key, end);
 	m->key = key + 1;
-	m->n_key = (size_t)(colon - m->key);
-	m->value.at = colon + 2;
+	m->n_key = (size_t)(colon - 1 - m->key);
+	m->value.at = colon + 1;
 	m->value.n = (size_t)(behind(m->value.at, end) - m->value.at);
 	*at = (size_t)(m->value.at + m->value.n - object);
 	return true;
@@ -241,9 +257,13 @@ jcs_member(const char *object, size_t n, const char *key)
 	size_t at = 0, length = strlen(key);
 	struct jcs_member m;
 
-	while (jcs_next(object, n, &at, &m))
-		if (m.n_key == length && memcmp(m.key, key, length) == 0)
+	while (jcs_next(object, n, &at, &m)) {
+		int order = memcmp(m.key, key, m.n_key < length ? m.n_key : length);
+		if (order == 0 && m.n_key == length)
 			return m.value;
+		if (order > 0 && !memchr(m.key, '\\', m.n_key)) /* keys are sorted, but not as they are escaped */
+			break;
+	}
 	return (struct jcs_value){ 0 };
 }
 

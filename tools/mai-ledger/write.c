@@ -125,6 +125,13 @@ tell_index(void *arg, uint64_t index, const struct hash *id, bool new)
 }
 
 static int
+flush(void *arg)
+{
+	(void)arg;
+	return fflush(stdout) == 0 ? 0 : err_sys("stdout");
+}
+
+static int
 append_file(const struct append *a, const char *path)
 {
 	int fd = io_open(path), rc = fd < 0 ? -1 : append_lines(a, fd, strcmp(path, "-") == 0 ? "stdin" : path);
@@ -138,14 +145,13 @@ int
 run_append(int argc, char **argv)
 {
 	int first = opt_parse(&append_tool, argc, argv), rc;
-	struct append a = { .told = tell_index };
+	struct append a = { .told = tell_index, .told_all = flush };
 	struct key k;
 
 	if (first < 0)
 		return opt_exit_status();
 	if (first == argc)
 		return opt_usage(&append_tool, "no log is named");
-	setvbuf(stdout, NULL, _IOLBF, 0);
 	rc = read_secret(&k);
 	if (rc == 0)
 		rc = (a.pool = pool_new(threads ? (unsigned)threads : pool_cores())) && (a.log = tlog_writer_new(argv[first], &k)) ? 0 : -1;
