@@ -121,10 +121,8 @@ read_key(void)
 static int
 read_capability(void)
 {
-	int fd = io_open(o.capability), rc = fd < 0 ? -1 : io_read_all(fd, &shown, o.capability);
+	int rc = io_read_file(&shown, o.capability);
 
-	if (fd > STDIN_FILENO)
-		close(fd);
 	if (rc == 0 && shown.len > SECURE_MAX_SHOWN)
 		return err_set(ERR_DATA, "%s: %zu bytes; at most %d can be shown", o.capability, shown.len, SECURE_MAX_SHOWN);
 	return rc;
@@ -140,10 +138,8 @@ read_terms(struct hash *id, const char *path)
 	struct buf text = { 0 }, made = { 0 };
 	struct terms t;
 	struct record r;
-	int fd = io_open(path), rc = fd < 0 ? -1 : io_read_all(fd, &text, path);
+	int rc = io_read_file(&text, path);
 
-	if (fd > STDIN_FILENO)
-		close(fd);
 	while (text.len > 0 && text.data[text.len - 1] == '\n')
 		text.len--;
 	if (rc == 0) {

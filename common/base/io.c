@@ -96,6 +96,16 @@ io_open(const char *path)
 }
 
 int
+io_read_file(struct buf *to, const char *path)
+{
+	int fd = io_open(path), rc = fd < 0 ? -1 : io_read_all(fd, to, path);
+
+	if (fd > STDIN_FILENO)
+		close(fd);
+	return rc;
+}
+
+int
 io_map_fd(struct io_map *m, int fd, const char *name)
 {
 	struct stat st;
@@ -318,4 +328,15 @@ io_out_abort(struct io_out *o)
 	free(o->path);
 	free(o->temporary);
 	*o = (struct io_out){0};
+}
+
+int
+io_write_file(const char *path, const void *data, size_t n)
+{
+	struct io_out out;
+
+	if (io_out_open(&out, path) < 0)
+		return -1;
+	fwrite(data, 1, n, out.file); /* what fails here shows at the end */
+	return io_out_commit(&out);
 }

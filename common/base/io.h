@@ -35,6 +35,9 @@ int io_close_stdout(void);
 /* Opens for reading; "-" is stdin. Returns a descriptor or -1. */
 int io_open(const char *path);
 
+/* A whole file, "-" being stdin: appends it. 0 or -1. */
+int io_read_file(struct buf *to, const char *path);
+
 /* A whole file, mapped read-only and shared. An empty file has data NULL. */
 struct io_map {
 	const uint8_t *data;
@@ -60,6 +63,9 @@ struct io_out {
 int io_out_open(struct io_out *o, const char *path);
 int io_out_commit(struct io_out *o);
 void io_out_abort(struct io_out *o);
+
+/* n bytes as such a file, in one call. 0 or -1. */
+int io_write_file(const char *path, const void *data, size_t n);
 
 /* From now on INT, TERM and HUP (where they are not ignored) remove the temporaries that are open before they end the
  * process as ever. For tools that don't handle these signals themselves. */

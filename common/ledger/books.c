@@ -6,8 +6,8 @@
 #include "base/err.h"
 #include "base/mem.h"
 
-static int
-refuse(struct books *b, uint64_t index, const char *why)
+int
+books_refuse(struct books *b, uint64_t index, const char *why)
 {
 	if (mem_grow(&b->refused, &b->cap_refused, b->n_refused + 1, sizeof *b->refused) < 0)
 		return -1;
@@ -74,7 +74,7 @@ add_registration(struct books *b, uint64_t index, const struct record *r)
 	struct hash asset = record_hash(r, "asset");
 
 	if (books_owner(b, &asset, index) != BOOKS_NONE)
-		return refuse(b, index, "the asset was registered before");
+		return books_refuse(b, index, "the asset was registered before");
 	return own(b, &asset, index, party_of(b, r, "owner"));
 }
 
@@ -94,7 +94,7 @@ add_transfer(struct books *b, uint64_t index, const struct record *r)
 	uint32_t from = party_of(b, r, "from"), which = terms_of(b, &terms);
 
 	if (from == BOOKS_NONE || books_owner(b, &asset, index) != from)
-		return refuse(b, index, "the asset is not theirs");
+		return books_refuse(b, index, "the asset is not theirs");
 	if (own(b, &asset, index, party_of(b, r, "to")) < 0)
 		return -1;
 	if (record_number(r, "price") == 0 || which == BOOKS_NONE)
@@ -116,7 +116,7 @@ add_terms(struct books *b, uint64_t index, const struct record *r)
 		return -1;
 	t = &b->terms[b->n_terms];
 	if (terms_read(t, r) < 0)
-		return refuse(b, index, "terms that mean nothing");
+		return books_refuse(b, index, "terms that mean nothing");
 	b->n_terms += terms_of(b, &t->id) == BOOKS_NONE;
 	return 0;
 }
@@ -131,7 +131,7 @@ add_receipt(struct books *b, uint64_t index, const struct record *r)
 
 	while (seen_next(&b->receipts, &id, &at, &i))
 		if (hash_equal(&b->receipt[i].id, &id))
-			return refuse(b, index, "the receipt was there before");
+			return books_refuse(b, index, "the receipt was there before");
 	if (mem_grow(&b->receipt, &b->cap_receipts, b->n_receipts + 1, sizeof *b->receipt) < 0 || seen_add(&b->receipts, &id, b->n_receipts) < 0)
 		return -1;
 	e = &b->receipt[b->n_receipts];
@@ -164,11 +164,11 @@ add_subscription(struct books *b, uint64_t index, const struct record *r)
 	uint64_t amount;
 
 	if (which == BOOKS_NONE || b->terms[which].period == 0)
-		return refuse(b, index, "a subscription by terms that are not there, or know none");
+		return books_refuse(b, index, "a subscription by terms that are not there, or know none");
 	if (record_number(r, "from") < b->terms[which].from || record_number(r, "from") >= b->terms[which].until)
-		return refuse(b, index, "not in the time of its terms");
+		return books_refuse(b, index, "not in the time of its terms");
 	if (!mem_mul(record_number(r, "periods"), b->terms[which].period_price, &amount) || amount > TERMS_LARGEST)
-		return refuse(b, index, "a debt of more than 2^53");
+		return books_refuse(b, index, "a debt of more than 2^53");
 	if (mem_grow(&b->subscription, &b->cap_subscriptions, b->n_subscriptions + 1, sizeof *b->subscription) < 0)
 		return -1;
 	b->subscription[b->n_subscriptions++] = (struct subscription){ index, record_number(r, "from"), record_number(r, "periods"), party_of(b, r, "client"),
@@ -326,7 +326,7 @@ books_close(struct books *b)
 			return -1;
 	for (size_t i = 0; i < b->n_vouchers; i++)
 		if (cover(b, &b->voucher[i], b->to, RECEIPT_DUE, &why) < 0 ||
-		    (why && b->voucher[i].index >= b->from && refuse(b, b->voucher[i].index, why) < 0))
+		    (why && b->voucher[i].index >= b->from && books_refuse(b, b->voucher[i].index, why) < 0))
 			return -1;
 	return 0;
 }

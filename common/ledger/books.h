@@ -95,6 +95,9 @@ int books_add(struct books *b, uint64_t index, const struct record *r);
 int books_close(struct books *b);
 void books_free(struct books *b);
 
+/* Notes that a record does not count, and why. 0 or -1. */
+int books_refuse(struct books *b, uint64_t index, const char *why);
+
 /* The number of a party, which it gets where it has none; BOOKS_NONE with a reason where there is no memory. */
 uint32_t books_party(struct books *b, const uint8_t key[KEY_PUBLIC]);
 

@@ -103,15 +103,6 @@ find_payees(struct work *w, const struct terms *t, uint32_t node, uint64_t time,
 	return payee;
 }
 
-static int
-refuse(struct books *b, uint64_t index, const char *why)
-{
-	if (mem_grow(&b->refused, &b->cap_refused, b->n_refused + 1, sizeof *b->refused) < 0)
-		return -1;
-	b->refused[b->n_refused++] = (struct refused){ index, why };
-	return 0;
-}
-
 static bool
 is_in_time(const struct terms *t, uint64_t time)
 {
@@ -146,7 +137,7 @@ add_items(struct work *w)
 		if (r->state != RECEIPT_DUE || books_rows(b, r) == 0)
 			continue;
 		if (!is_in_time(&b->terms[r->terms], r->time)) { /* the voucher's terms, which are there, are the receipt's */
-			if (refuse(b, r->index, "not in the time of its terms") < 0)
+			if (books_refuse(b, r->index, "not in the time of its terms") < 0)
 				return -1;
 			continue;
 		}
@@ -415,7 +406,7 @@ static int
 refuse_debt(struct work *w, const struct item *e, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		if (refuse(w->b, e[i].index, "a debt of more than 2^53") < 0)
+		if (books_refuse(w->b, e[i].index, "a debt of more than 2^53") < 0)
 			return -1;
 	return 0;
 }

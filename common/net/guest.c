@@ -279,7 +279,7 @@ count(struct guest *g, const struct frame *f)
 		return g->bill ? bill_paid(g->bill, f) : err_set(ERR_DATA, "a voucher that nobody wants");
 	if (!g->bill || f->type == FRAME_END)
 		return 0;
-	if ((f->type == FRAME_ROWS && check_rows(g, f) < 0) || bill_sent(g->bill, f) < 0 || bill_check_credit(g->bill) < 0)
+	if (bill_sent(g->bill, f) < 0 || bill_check_credit(g->bill) < 0)
 		return -1;
 	return f->type != FRAME_CLOSE ? 0 : issue(g) < 0 ? -1 : wire_push(&g->wire);
 }
@@ -295,14 +295,14 @@ take_frames(struct guest *g)
 		g->heard = now_of(g);
 		if (f.type == FRAME_ERROR)
 			return err_set(ERR_DATA, "%.*s", (int)f.text_len, f.text);
-		if (count(g, &f) < 0)
+		if ((f.type == FRAME_ROWS && check_rows(g, &f) < 0) || count(g, &f) < 0)
 			return -1;
 		if (f.type == FRAME_VOUCHER)
 			continue;
 		if (f.type == FRAME_END) {
 			g->done = true;
 		} else if (f.type == FRAME_ROWS) {
-			if (check_rows(g, &f) < 0 || capability_spend(g->service->o->usage, &g->capability, f.n_rows) < 0)
+			if (capability_spend(g->service->o->usage, &g->capability, f.n_rows) < 0)
 				return -1;
 			g->frame = f;
 			g->has_rows = true;

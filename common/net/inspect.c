@@ -169,21 +169,11 @@ is_chosen(double share)
 	return share >= 1 || randombytes_random() < share * 0x1p32;
 }
 
-static int
-read_salts(struct work *w)
-{
-	int fd = io_open(w->o->salts), rc = fd < 0 ? -1 : io_read_all(fd, &w->salts, w->o->salts);
-
-	if (fd > STDIN_FILENO)
-		close(fd);
-	return rc;
-}
-
 int
 inspect(struct tlog *l, const struct inspect_options *o)
 {
 	struct work w = { .log = l, .o = o };
-	int rc = sodium_init() < 0 || read_salts(&w) < 0 ? -1 : tlog_verify(l, add, &w);
+	int rc = sodium_init() < 0 || io_read_file(&w.salts, o->salts) < 0 ? -1 : tlog_verify(l, add, &w);
 
 	if (w.n > 0)
 		qsort(w.item, w.n, sizeof *w.item, compare);

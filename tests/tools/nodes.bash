@@ -1,5 +1,10 @@
 # What tests of nodes need: a model in parts, a slower one, prompts; processes that end with the test. After `load setup`.
 
+# did NAME: that of a key whose names are in NAME.json
+did() {
+	jq -r .did "$1.json"
+}
+
 # make_models: in the present folder
 make_models() {
 	local dim=384

@@ -3,12 +3,9 @@
 load setup
 load nodes
 
-did() {
-	jq -r .did "$1.json"
-}
-
 setup_file() {
 	load setup
+	load nodes
 	[ -e "$M" ] || return 0
 	cd "$BATS_FILE_TMPDIR" || return
 	for name in owner node me friend; do mai-sign keygen -q -W --json -o $name >$name.json; done

@@ -3,10 +3,6 @@
 load setup
 load nodes
 
-did() {
-	jq -r .did "$1.json"
-}
-
 setup_file() {
 	load setup
 	load nodes

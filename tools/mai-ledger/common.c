@@ -24,16 +24,6 @@ read_secret(struct key *k)
 }
 
 int
-read_file(struct buf *to, const char *path)
-{
-	int fd = io_open(path), rc = fd < 0 ? -1 : io_read_all(fd, to, path);
-
-	if (fd > STDIN_FILENO)
-		close(fd);
-	return rc;
-}
-
-int
 read_vkey(struct note_key *k, const char *text)
 {
 	struct buf file = { 0 };
@@ -42,7 +32,7 @@ read_vkey(struct note_key *k, const char *text)
 
 	if (access(text, R_OK) != 0)
 		return note_key_parse(k, text, strlen(text));
-	if ((rc = read_file(&file, text)) == 0) {
+	if ((rc = io_read_file(&file, text)) == 0) {
 		n = file.len > 0 && file.data[file.len - 1] == '\n' ? file.len - 1 : file.len;
 		rc = note_key_parse(k, (const char *)file.data, n) < 0 ? err_wrap("%s", text) : 0;
 	}

@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/io.h"
 #include "base/msg.h"
 #include "base/opt.h"
 #include "ledger/record.h"
@@ -45,7 +46,7 @@ static int
 read_since(struct tlog *l, struct books *b, struct settlement *s)
 {
 	struct buf text = { 0 };
-	int rc = read_file(&text, since);
+	int rc = io_read_file(&text, since);
 
 	if (rc == 0 && statement_read((const char *)text.data, text.len, l, &b->from, s) < 0)
 		rc = err_wrap("%s", since);

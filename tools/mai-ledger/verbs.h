@@ -29,7 +29,6 @@ extern const char *secret_file, *log_key;
 
 /* All: 0, or -1 with a reason. */
 int read_secret(struct key *k);
-int read_file(struct buf *to, const char *path);            /* a whole file, "-" being stdin */
 int read_vkey(struct note_key *k, const char *text);        /* NAME+HASH+KEY, or a file with that */
 int open_log(struct tlog *l, const char *path);             /* by the key of -p, if there is one */
 int put_text(const void *text, size_t n);                   /* to stdout */

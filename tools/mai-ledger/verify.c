@@ -66,7 +66,7 @@ check_file_since(struct tlog *l, const char *path)
 	struct buf text = { 0 };
 	struct checkpoint old;
 	struct note t;
-	int rc = read_file(&text, path);
+	int rc = io_read_file(&text, path);
 
 	if (rc == 0)
 		rc = checkpoint_open(&old, &t, (const char *)text.data, text.len, &l->key) < 0 ? err_wrap("%s", path) : check_since(l, &old);
@@ -130,9 +130,9 @@ static int
 verify_proof(const char *path)
 {
 	struct buf text = { 0 }, line = { 0 };
-	int rc = read_file(&text, proof_path);
+	int rc = io_read_file(&text, proof_path);
 
-	if (rc == 0 && (rc = read_file(&line, path)) == 0 && check_proof(&text, &line) < 0)
+	if (rc == 0 && (rc = io_read_file(&line, path)) == 0 && check_proof(&text, &line) < 0)
 		rc = err_wrap("%s", proof_path);
 	buf_free(&text);
 	buf_free(&line);
@@ -182,15 +182,12 @@ static int
 cosign(struct tlog *l, const struct note_key *own, const struct key *k)
 {
 	struct buf note = { 0 };
-	struct io_out out = { 0 };
 	struct note t;
 	int rc = -1;
 
 	if (buf_add(&note, l->note.data, l->note.len) == 0 &&
-	    note_parse(&t, (const char *)l->note.data, l->note.len) == 0 && note_sign(&note, t.text, t.n, own, k, (uint64_t)time(NULL)) == 0 &&
-	    io_out_open(&out, state_file) == 0)
-		rc = fwrite(note.data, 1, note.len, out.file) == note.len ? io_out_commit(&out) : err_sys("%s", state_file);
-	io_out_abort(&out);
+	    note_parse(&t, (const char *)l->note.data, l->note.len) == 0 && note_sign(&note, t.text, t.n, own, k, (uint64_t)time(NULL)) == 0)
+		rc = io_write_file(state_file, note.data, note.len);
 	if (rc == 0)
 		rc = put_text(note.data, note.len);
 	buf_free(&note);

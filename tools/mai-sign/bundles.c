@@ -54,13 +54,8 @@ static int
 write_bundle(const struct oms *m, const struct key *k, const char *path)
 {
 	struct buf text = { 0 };
-	struct io_out out;
-	int rc = oms_sign(&text, m, k);
+	int rc = oms_sign(&text, m, k) < 0 ? -1 : io_write_file(path, text.data, text.len);
 
-	if (rc == 0 && (rc = io_out_open(&out, path)) == 0) {
-		fwrite(text.data, 1, text.len, out.file);
-		rc = io_out_commit(&out);
-	}
 	buf_free(&text);
 	return rc;
 }

@@ -74,15 +74,10 @@ json_t *
 read_json(const char *path)
 {
 	struct buf text = { 0 };
-	int fd = io_open(path);
 	json_t *o = NULL;
 
-	if (fd < 0)
-		return NULL;
-	if (io_read_all(fd, &text, path) == 0 && !(o = jcs_parse((const char *)text.data, text.len)))
+	if (io_read_file(&text, path) == 0 && !(o = jcs_parse((const char *)text.data, text.len)))
 		err_wrap("%s", path);
-	if (fd != STDIN_FILENO)
-		close(fd);
 	buf_free(&text);
 	return o;
 }

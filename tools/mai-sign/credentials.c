@@ -251,13 +251,8 @@ static int
 write_json(const json_t *o, const char *path)
 {
 	struct buf text = { 0 };
-	struct io_out out;
-	int rc = jcs_add(&text, o) < 0 || buf_addc(&text, '\n') < 0 || io_out_open(&out, path) < 0 ? -1 : 0;
+	int rc = jcs_add(&text, o) < 0 || buf_addc(&text, '\n') < 0 ? -1 : io_write_file(path, text.data, text.len);
 
-	if (rc == 0) {
-		rc = fwrite(text.data, 1, text.len, out.file) == text.len ? io_out_commit(&out) : err_sys("%s", path);
-		io_out_abort(&out);
-	}
 	buf_free(&text);
 	return rc;
 }
