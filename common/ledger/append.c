@@ -76,12 +76,23 @@ put(const struct append *a, struct batch *b)
 	return 0;
 }
 
+/* What is there now is told. */
+static int
+tell(const struct append *a, const struct batch *b)
+{
+	for (size_t i = 0; i < b->good; i++)
+		if (b->line[i].n > 0 && a->told(a->arg, b->line[i].index, &b->line[i].id, b->line[i].new) < 0)
+			return -1;
+	return a->told_all(a->arg);
+}
+
 static void *
 write_batch(void *arg)
 {
 	struct writing *w = arg;
+	const struct append *a = w->a;
 
-	w->rc = tlog_begin(w->a->log) < 0 || put(w->a, w->batch) < 0 ? -1 : tlog_commit(w->a->log);
+	w->rc = tlog_begin(a->log) < 0 || put(a, w->batch) < 0 || tlog_commit(a->log) < 0 ? -1 : tell(a, w->batch);
 	if (w->rc < 0) {
 		w->status = err_status();
 		snprintf(w->reason, sizeof w->reason, "%s", err_reason());
@@ -98,23 +109,16 @@ begin_writing(struct writing *w, const struct append *a, struct batch *b)
 		write_batch(w);
 }
 
-/* What is being written is there, and whoever waits for it hears it. 0, or -1 with a reason. */
+/* What is being written is there, and whoever waits for it has heard it. 0, or -1 with a reason. */
 static int
 finish_writing(struct writing *w)
 {
-	const struct batch *b = w->batch;
-
-	if (!b)
+	if (!w->batch)
 		return 0;
 	if (w->threaded)
 		pthread_join(w->thread, NULL);
 	w->batch = NULL;
-	if (w->rc < 0)
-		return err_set(w->status, "%s", w->reason);
-	for (size_t i = 0; i < b->good; i++)
-		if (b->line[i].n > 0 && w->a->told(w->a->arg, b->line[i].index, &b->line[i].id, b->line[i].new) < 0)
-			return -1;
-	return w->a->told_all(w->a->arg);
+	return w->rc < 0 ? err_set(w->status, "%s", w->reason) : 0;
 }
 
 /* ---- reading ---- */

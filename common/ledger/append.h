@@ -11,7 +11,7 @@
 struct append {
 	struct tlog_writer *log;
 	struct pool *pool;
-	/* For each line, once its record is in the log for good; new: it was not there before. 0, or -1 with a reason: then it ends. */
+	/* For each line, on some thread, once its record is in the log for good; new: it was not there before. 0, or -1 with a reason: then it ends. */
 	int (*told)(void *arg, uint64_t index, const struct hash *id, bool new);
 	int (*told_all)(void *arg); /* of a batch: whoever waits is to hear it now */
 	void *arg;

@@ -89,18 +89,19 @@ is_did(const struct jcs_value *v, uint8_t key[KEY_PUBLIC])
 	return true;
 }
 
+/* In small letters: one text a hash. Without a way out on the way, so that it is looked at many bytes at a time. */
 static bool
 is_hex(const struct jcs_value *v)
 {
+	unsigned wrong = 0;
 	const char *text;
 	size_t n;
 
 	if (!jcs_plain(v, &text, &n) || n != HASH_HEX - 1)
 		return false;
-	for (size_t i = 0; i < n; i++)
-		if (!((text[i] >= '0' && text[i] <= '9') || (text[i] >= 'a' && text[i] <= 'f'))) /* one text a hash */
-			return false;
-	return true;
+	for (int i = 0; i < HASH_HEX - 1; i++)
+		wrong |= (unsigned)((text[i] < '0' || text[i] > '9') & (text[i] < 'a' || text[i] > 'f')); /* 0 or 1 */
+	return !wrong;
 }
 
 static bool
@@ -139,27 +140,49 @@ kind_name(int kind)
 	return name[kind & ~MAYBE];
 }
 
-/* The members of both lists are sorted: one walk. `signature`: must there be one? */
+/* The members of a record: as many as a type has, with its type and signature, and one too many. */
+struct members {
+	size_t n;
+	struct jcs_member at[MAX_MEMBERS + 2];
+};
+
+static void
+walk(const struct record *r, struct members *m)
+{
+	size_t at = 0;
+
+	for (m->n = 0; m->n < MAX_MEMBERS + 2 && jcs_next(r->text, r->n, &at, &m->at[m->n]); m->n++)
+		;
+}
+
+static struct jcs_value
+value_of(const struct members *m, const char *key)
+{
+	for (size_t i = 0; i < m->n; i++)
+		if (is_called(&m->at[i], key))
+			return m->at[i].value;
+	return (struct jcs_value){ 0 };
+}
+
+/* The members of both lists are sorted: one walk. The place of the signature is kept. */
 static int
-check_members(const struct record *r, bool is_signed)
+check_members(struct record *r, const struct members *has, bool is_signed)
 {
 	const struct type *t = &types[r->type];
 	const struct member *want = t->member;
-	bool has_signature = false;
-	struct jcs_member m;
-	size_t at = 0;
 
-	while (jcs_next(r->text, r->n, &at, &m)) {
-		if (is_called(&m, "type") || is_called(&m, "signature")) {
-			has_signature |= *m.key == 's';
+	for (size_t i = 0; i < has->n; i++) {
+		const struct jcs_member *m = &has->at[i];
+		if (is_called(m, "signature"))
+			r->signature = *m;
+		if (is_called(m, "type") || is_called(m, "signature"))
 			continue;
-		}
-		while (want->key && !is_called(&m, want->key) && want->kind & MAYBE)
+		while (want->key && !is_called(m, want->key) && want->kind & MAYBE)
 			want++;
-		if (!want->key || !is_called(&m, want->key))
-			return err_set(ERR_DATA, "a %s with a member '%.*s', or without '%s'", t->name, m.n_key > 64 ? 64 : (int)m.n_key, m.key,
+		if (!want->key || !is_called(m, want->key))
+			return err_set(ERR_DATA, "a %s with a member '%.*s', or without '%s'", t->name, m->n_key > 64 ? 64 : (int)m->n_key, m->key,
 			    want->key ? want->key : "it");
-		if (!is_kind(&m.value, want->kind))
+		if (!is_kind(&m->value, want->kind))
 			return err_set(ERR_DATA, "a %s whose '%s' is no %s", t->name, want->key, kind_name(want->kind));
 		want++;
 	}
@@ -167,13 +190,13 @@ check_members(const struct record *r, bool is_signed)
 		want++;
 	if (want->key)
 		return err_set(ERR_DATA, "a %s without '%s'", t->name, want->key);
-	return has_signature == is_signed ? 0 : err_set(ERR_DATA, "a %s with%s a signature", t->name, is_signed ? "out" : "");
+	return !r->signature.key == !is_signed ? 0 : err_set(ERR_DATA, "a %s with%s a signature", t->name, is_signed ? "out" : "");
 }
 
 static int
-find_type(struct record *r)
+find_type(struct record *r, const struct members *m)
 {
-	struct jcs_value v = jcs_member(r->text, r->n, "type");
+	struct jcs_value v = value_of(m, "type");
 	const char *text;
 	size_t n;
 
@@ -192,20 +215,24 @@ find_type(struct record *r)
 static int
 parse(struct record *r, const char *line, size_t n, struct buf *made, bool is_signed)
 {
+	struct members m;
 	struct jcs_value v;
 
 	*r = (struct record){ 0 };
 	if (!(r->text = jcs_text(line, n, made, &r->n)))
 		return -1;
+	if (r->n == n && memcmp(r->text, line, n) == 0)
+		r->text = line;
 	if (r->n > RECORD_MAX)
 		return err_set(ERR_DATA, "a record of more than %d bytes", RECORD_MAX);
-	if (find_type(r) < 0)
+	walk(r, &m);
+	if (find_type(r, &m) < 0)
 		return -1;
 	if (r->type == RECORD_CREDENTIAL)
 		return 0;
-	if (check_members(r, is_signed) < 0)
+	if (check_members(r, &m, is_signed) < 0)
 		return -1;
-	v = jcs_member(r->text, r->n, types[r->type].signer);
+	v = value_of(&m, types[r->type].signer);
 	return is_did(&v, r->signer) ? 0 : -1;
 }
 
@@ -228,48 +255,27 @@ check_credential(const struct record *r)
 	return rc;
 }
 
-/* Where the member is, with one comma beside it: what is signed is the text before and behind it. */
-static bool
-find_signature(const struct record *r, const char **from, const char **to, struct jcs_value *value)
+/* What is signed: the text before and behind the signature's member, with one comma beside it. Its length. */
+static size_t
+cut_signature(const struct record *r, char text[RECORD_MAX])
 {
-	struct jcs_member m;
-	size_t at = 0;
+	const char *from = r->signature.from, *to = r->signature.value.at + r->signature.value.n;
+	size_t before = (size_t)(from - r->text);
 
-	while (jcs_next(r->text, r->n, &at, &m))
-		if (is_called(&m, "signature")) {
-			*from = m.from;
-			*to = m.value.at + m.value.n;
-			*to += *m.from != ',' && **to == ','; /* the first member */
-			*value = m.value;
-			return true;
-		}
-	return false;
-}
-
-/* What is signed, and the signature's value. 0, or -1 with a reason. */
-static int
-cut_signature(const struct record *r, char text[RECORD_MAX], size_t *n, struct jcs_value *value)
-{
-	const char *from, *to;
-	size_t before;
-
-	if (!find_signature(r, &from, &to, value))
-		return err_set(ERR_DATA, "a %s without a signature", types[r->type].name);
-	before = (size_t)(from - r->text);
+	to += *from != ',' && *to == ','; /* the first member */
 	memcpy(text, r->text, before);
 	memcpy(text + before, to, r->n - (size_t)(to - r->text));
-	*n = r->n - (size_t)(to - from);
-	return 0;
+	return r->n - (size_t)(to - from);
 }
 
 int
 record_statement(const struct record *r, struct buf *to)
 {
 	char text[RECORD_MAX];
-	struct jcs_value v;
-	size_t n;
 
-	return cut_signature(r, text, &n, &v) < 0 ? -1 : buf_add(to, text, n);
+	if (!r->signature.key)
+		return err_set(ERR_DATA, "a %s without a signature", types[r->type].name);
+	return buf_add(to, text, cut_signature(r, text));
 }
 
 int
@@ -278,22 +284,31 @@ record_check(const struct record *r)
 	char text[RECORD_MAX];
 	uint8_t signature[KEY_SIGNATURE];
 	const char *base64;
-	struct jcs_value v;
-	size_t n, n_base64;
+	size_t n;
 
 	if (r->type == RECORD_CREDENTIAL)
 		return check_credential(r);
-	if (cut_signature(r, text, &n, &v) < 0)
-		return -1;
-	if (!jcs_plain(&v, &base64, &n_base64) || !base64_decode(signature, sizeof signature, base64, n_base64))
+	if (!jcs_plain(&r->signature.value, &base64, &n) || !base64_decode(signature, sizeof signature, base64, n))
 		return err_set(ERR_DATA, "a %s whose signature is no base64 of %d bytes", types[r->type].name, KEY_SIGNATURE);
-	return key_verifies(signature, r->signer, text, n) ? 0 : err_set(ERR_DATA, "a %s whose signature is wrong", types[r->type].name);
+	return key_verifies(signature, r->signer, text, cut_signature(r, text)) ? 0 : err_set(ERR_DATA, "a %s whose signature is wrong", types[r->type].name);
 }
 
 int
 record_read(struct record *r, const char *line, size_t n, struct buf *made)
 {
 	return record_parse(r, line, n, made) < 0 ? -1 : record_check(r);
+}
+
+int
+record_entry(struct record *r, const void *data, size_t n)
+{
+	struct buf made = { 0 };
+	int rc = record_parse(r, data, n, &made);
+
+	if (rc == 0)
+		rc = r->text != data ? err_set(ERR_DATA, "a record that is not canonical") : record_check(r);
+	buf_free(&made);
+	return rc;
 }
 
 enum { SIGNATURE_MEMBER = sizeof ",\"signature\":\"\"" - 1 + (KEY_SIGNATURE + 2) / 3 * 4 }; /* bytes */

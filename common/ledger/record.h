@@ -21,6 +21,7 @@
 
 #include "base/buf.h"
 #include "base/hash.h"
+#include "trust/jcs_text.h"
 #include "trust/key.h"
 
 enum { RECORD_MAX = 65535 }; /* bytes: entries of tlog-tiles have a length of 16 bits */
@@ -32,6 +33,7 @@ struct record {
 	size_t n;
 	enum record_type type;
 	uint8_t signer[KEY_PUBLIC]; /* zeros: a credential, whose proof says it */
+	struct jcs_member signature; /* not of credentials */
 };
 
 const char *record_type_name(enum record_type t);
@@ -44,7 +46,10 @@ int record_parse(struct record *r, const char *line, size_t n, struct buf *made)
 int record_check(const struct record *r);
 int record_read(struct record *r, const char *line, size_t n, struct buf *made);
 
-/* Appends what is signed: its text without the signature. 0, or -1 with a reason. */
+/* The same for an entry of a log, which must be canonical. */
+int record_entry(struct record *r, const void *data, size_t n);
+
+/* Appends what is signed: the text of a record with a signature without it. 0, or -1 with a reason. */
 int record_statement(const struct record *r, struct buf *to);
 
 struct hash record_id(const struct record *r);

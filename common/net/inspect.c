@@ -44,13 +44,11 @@ static int
 add(void *arg, uint64_t index, const uint8_t *data, size_t n)
 {
 	struct work *w = arg;
-	struct buf made = { 0 };
 	struct record r;
 	struct hash nonce;
 	char *path;
-	int rc = record_read(&r, (const char *)data, n, &made);
+	int rc = record_entry(&r, data, n);
 
-	buf_free(&made); /* a log has canonical records */
 	if (rc < 0 || r.type != RECORD_RECEIPT)
 		return rc;
 	nonce = record_hash(&r, "nonce");

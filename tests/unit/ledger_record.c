@@ -122,6 +122,8 @@ check_good(size_t i)
 	char *pretty = json_dumps(o, JSON_INDENT(3)), *plain = json_dumps(o, JSON_ENSURE_ASCII);
 	bool same = record_read(&r, pretty, strlen(pretty), &made) == 0 && r.n == line.len && memcmp(r.text, line.data, line.len) == 0;
 	tap_ok(same && record_read(&r, plain, strlen(plain), &made) == 0 && r.n == line.len && memcmp(r.text, line.data, line.len) == 0, "written in another way, it is the same record");
+	tap_ok(record_entry(&r, line.data, line.len) == 0 && r.text == (const char *)line.data && record_entry(&r, pretty, strlen(pretty)) < 0,
+	    "but no entry of a log: %s", err_reason());
 	struct buf signed_pretty = { 0 };
 	json_object_del(o, "signature");
 	free(pretty);

@@ -32,14 +32,9 @@ static const struct opt_tool settle_tool = { "mai-ledger settle", "[-k KEY] [-p 
 static int
 add_to_books(void *books, uint64_t index, const uint8_t *data, size_t n)
 {
-	struct buf made = { 0 };
 	struct record r;
-	int rc = record_read(&r, (const char *)data, n, &made);
 
-	if (rc == 0)
-		rc = books_add(books, index, &r);
-	buf_free(&made);
-	return rc;
+	return record_entry(&r, data, n) < 0 ? -1 : books_add(books, index, &r);
 }
 
 static int

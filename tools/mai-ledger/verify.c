@@ -77,12 +77,9 @@ check_file_since(struct tlog *l, const char *path)
 static int
 check_record(void *arg, uint64_t index, const uint8_t *data, size_t n)
 {
-	struct buf made = { 0 };
 	struct record r;
-	int rc = record_read(&r, (const char *)data, n, &made);
 
-	buf_free(&made);
-	return rc < 0 ? err_wrap("%s: entry %llu", (const char *)arg, (unsigned long long)index) : 0;
+	return record_entry(&r, data, n) < 0 ? err_wrap("%s: entry %llu", (const char *)arg, (unsigned long long)index) : 0;
 }
 
 static int
