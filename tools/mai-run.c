@@ -134,7 +134,7 @@ load(struct run *r, int n, char **operand)
 	r->name = operand[0];
 	if (signed_models(o.trust, (const char *const *)operand, (size_t)n, false) < 0 || signed_models(o.trust, o.adapters.item, o.adapters.n, true) < 0)
 		return -1;
-	if (!(r->model = model_open((const char *const *)operand, (uint32_t)n)) || model_check_llama(r->model) < 0)
+	if (!(r->model = model_open((const char *const *)operand, (uint32_t)n)) || model_check(r->model) < 0)
 		return -1;
 	if (r->model->has_head && !(r->vocab = vocab_open(model_vocab_file(r->model))))
 		return -1;

@@ -9,6 +9,28 @@ struct attention {
 	uint32_t layer;
 };
 
+/* The norm of a row's heads: of each, or of all at once. */
+static void
+norm_heads(const struct engine *e, const struct norm *norm, float *x, uint32_t heads)
+{
+	const struct hparams *hp = &e->model->hp;
+	size_t d = hp->how->whole_row_norms ? (size_t)heads * hp->head_dim : hp->head_dim, all = (size_t)heads * hp->head_dim;
+
+	for (size_t at = 0; at < all && engine_norm_row(e, norm, x + at, x + at, d); at += d)
+		;
+}
+
+static void
+rotate(const struct engine *e, float *x, uint32_t heads, const float *cos, const float *sin)
+{
+	const struct hparams *hp = &e->model->hp;
+
+	if (hp->how->rope == ROPE_PAIRS)
+		e->kernels->rope(x, heads, hp->head_dim, cos, sin, hp->rope_dim);
+	else if (hp->how->rope == ROPE_HALVES)
+		e->kernels->rope_halves(x, heads, hp->head_dim, cos, sin, hp->rope_dim);
+}
+
 /* Rotates a row's queries and keys by its position, and puts its keys and values into the cache. */
 static void
 store_row(void *arg, size_t t)
@@ -17,14 +39,18 @@ store_row(void *arg, size_t t)
 	struct engine *e = a->e;
 	const struct hparams *hp = &e->model->hp;
 	const struct engine_row *row = &a->rows[t];
-	const float *cos = e->cos + t * e->rope.pairs, *sin = e->sin + t * e->rope.pairs;
-	float *k = e->k + t * e->kv_ld;
+	const struct layer *l = &e->weights.layer[a->layer];
+	const int which = engine_rope_of(e, a->layer);
+	const float *cos = e->cos[which] + t * e->rope[which].pairs, *sin = e->sin[which] + t * e->rope[which].pairs;
+	float *q = e->q + t * e->q_ld, *k = e->k + t * e->kv_ld;
 	const float *v = e->v + t * e->kv_ld;
 	const struct kv_page *page = row->seq->page[row->pos / KV_PAGE];
 	size_t at = row->pos % KV_PAGE, d = hp->head_dim;
 
-	e->kernels->rope(e->q + t * e->q_ld, hp->n_heads, d, cos, sin, hp->rope_dim);
-	e->kernels->rope(k, hp->n_kv_heads, d, cos, sin, hp->rope_dim);
+	norm_heads(e, &l->q_norm, q, hp->n_heads);
+	norm_heads(e, &l->k_norm, k, hp->n_kv_heads);
+	rotate(e, q, hp->n_heads, cos, sin);
+	rotate(e, k, hp->n_kv_heads, cos, sin);
 	for (uint32_t h = 0; h < hp->n_kv_heads; h++) {
 		float *keys = kv_keys(e->kv, page, a->layer, h);
 		for (size_t i = 0; i < d; i++)
@@ -69,7 +95,9 @@ attend_head(void *arg, size_t item)
 		.group = group,
 		.head_dim = hp->head_dim,
 		.pos = a->rows[t].pos,
-		.scale = e->attention_scale,
+		.window = hparams_window(hp, e->model->layer_first + a->layer),
+		.scale = (float)hp->attention_scale,
+		.soft_cap = (float)hp->attn_cap,
 	});
 }
 
@@ -118,8 +146,9 @@ attention_begin(struct engine *e, const struct engine_row *rows, size_t n)
 	if (reserve_pages(e, rows, n) < 0)
 		return -1;
 	list_runs(e, rows, n);
-	for (size_t t = 0; t < n; t++)
-		rope_at(&e->rope, rows[t].pos, e->cos + t * e->rope.pairs, e->sin + t * e->rope.pairs);
+	for (int i = 0; i < 2; i++)
+		for (size_t t = 0; t < n; t++)
+			rope_at(&e->rope[i], rows[t].pos, e->cos[i] + t * e->rope[i].pairs, e->sin[i] + t * e->rope[i].pairs);
 	return 0;
 }
 

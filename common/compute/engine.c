@@ -14,39 +14,89 @@ padded(size_t n)
 	return n % 1024 ? n : n + TILE_ROWS;
 }
 
+/* ---- what goes back into the hidden state ---- */
+
+struct residual {
+	struct engine *e;
+	const struct norm *norm;
+	float *x;
+	const float *out;
+};
+
+static void
+add_row(void *arg, size_t t)
+{
+	const struct residual *r = arg;
+	const struct engine *e = r->e;
+	size_t dim = e->model->hp.dim;
+	float scale = (float)e->model->hp.residual_scale, *out = e->out + t * e->x_ld;
+
+	engine_norm_row(e, r->norm, out, out, dim);
+	for (size_t i = 0; i < dim; i++)
+		out[i] *= scale;
+	e->kernels->add(r->x + t * e->x_ld, out, dim);
+}
+
+/* x += W y of a block's last matrix, whose inputs lie in `in`; with the norm behind it, and scaled. */
+static void
+add_product(struct engine *e, const struct weight *w, const struct norm *post, const float *in, size_t ld, float *x, size_t n)
+{
+	struct residual r = { .e = e, .norm = post, .x = x };
+	bool apart = post->w || e->model->hp.residual_scale != 1;
+	struct products p = { .e = e, .add_to = apart ? NULL : x };
+
+	products_prepare(e, NULL, in, ld, n, (const struct weight *[]){ w }, 1);
+	products_add(&p, w, e->out, e->x_ld, n);
+	products_run(&p);
+	if (apart)
+		pool_run(e->pool, n, add_row, &r);
+}
+
 /* ---- the layers ---- */
 
 static void
 attention_block(struct engine *e, const struct layer *l, float *x, const struct engine_row *rows, size_t n, uint32_t number)
 {
-	struct products qkv = { .e = e }, o = { .e = e, .add_to = x };
+	struct products qkv = { .e = e };
 
-	products_prepare(e, l->attn_norm, x, e->x_ld, n, (const struct weight *[]){ &l->q, &l->k, &l->v }, 3);
+	products_prepare(e, &l->attn, x, e->x_ld, n, (const struct weight *[]){ &l->q, &l->k, &l->v }, 3);
 	products_add(&qkv, &l->q, e->q, e->q_ld, n);
 	products_add(&qkv, &l->k, e->k, e->kv_ld, n);
 	products_add(&qkv, &l->v, e->v, e->kv_ld, n);
 	products_run(&qkv);
-
 	attention_run(e, rows, n, number);
+	add_product(e, &l->o, &l->attn_post, e->attended, e->q_ld, x, n);
+}
 
-	products_prepare(e, NULL, e->attended, e->q_ld, n, (const struct weight *[]){ &l->o }, 1);
-	products_add(&o, &l->o, e->out, e->x_ld, n);
-	products_run(&o);
+/* The wide half of the feed-forward block, into e->gate. */
+static void
+feed_forward_begin(struct engine *e, const struct layer *l, const float *x, size_t n)
+{
+	const struct norm *norm = l->ffn.w || !e->model->hp.parallel ? &l->ffn : &l->attn;
+	struct products p = { .e = e, .gated = l->gate.data, .activated = !l->gate.data };
+
+	if (p.gated) {
+		products_prepare(e, norm, x, e->x_ld, n, (const struct weight *[]){ &l->gate, &l->up }, 2);
+		products_add(&p, &l->gate, e->gate, e->ffn_ld, n);
+		products_add(&p, &l->up, e->up, e->ffn_ld, n);
+	} else {
+		products_prepare(e, norm, x, e->x_ld, n, (const struct weight *[]){ &l->up }, 1);
+		products_add(&p, &l->up, e->gate, e->ffn_ld, n);
+	}
+	products_run(&p);
 }
 
 static void
-feed_forward_block(struct engine *e, const struct layer *l, float *x, size_t n)
+run_layer(struct engine *e, const struct layer *l, float *x, const struct engine_row *rows, size_t n, uint32_t number)
 {
-	struct products gate_up = { .e = e, .gated = true }, down = { .e = e, .add_to = x };
+	bool parallel = e->model->hp.parallel;
 
-	products_prepare(e, l->ffn_norm, x, e->x_ld, n, (const struct weight *[]){ &l->gate, &l->up }, 2);
-	products_add(&gate_up, &l->gate, e->gate, e->ffn_ld, n);
-	products_add(&gate_up, &l->up, e->up, e->ffn_ld, n);
-	products_run(&gate_up);
-
-	products_prepare(e, NULL, e->gate, e->ffn_ld, n, (const struct weight *[]){ &l->down }, 1);
-	products_add(&down, &l->down, e->out, e->x_ld, n);
-	products_run(&down);
+	if (parallel)
+		feed_forward_begin(e, l, x, n);
+	attention_block(e, l, x, rows, n, number);
+	if (!parallel)
+		feed_forward_begin(e, l, x, n);
+	add_product(e, &l->down, &l->ffn_post, e->gate, e->ffn_ld, x, n);
 }
 
 int
@@ -56,28 +106,44 @@ engine_layers(struct engine *e, float *x, const struct engine_row *rows, size_t 
 		return 0;
 	if (attention_begin(e, rows, n) < 0)
 		return -1;
-	for (uint32_t i = 0; i < e->weights.n_layers; i++) {
-		attention_block(e, &e->weights.layer[i], x, rows, n, i);
-		feed_forward_block(e, &e->weights.layer[i], x, n);
-	}
+	for (uint32_t i = 0; i < e->weights.n_layers; i++)
+		run_layer(e, &e->weights.layer[i], x, rows, n, i);
 	return 0;
 }
 
 void
-engine_embed(const struct engine *e, uint32_t token, float *to)
+engine_embed(const struct engine *e, uint32_t token, uint32_t pos, float *to)
 {
-	const struct gguf_tensor *t = e->weights.embedding;
+	const struct gguf_tensor *t = e->weights.embedding, *p = e->weights.positions;
+	float scale = (float)e->model->hp.embedding_scale;
 
 	tile_row(to, t->data, t->type, t->ne[1], t->ne[0], token);
+	for (uint64_t i = 0; scale != 1 && i < t->ne[0]; i++)
+		to[i] *= scale;
+	if (p) {
+		float *at = e->position;
+		tile_row(at, p->data, p->type, p->ne[1], p->ne[0], pos);
+		e->kernels->add(to, at, p->ne[0]);
+	}
 }
 
 void
 engine_norm(struct engine *e, float *x, size_t n)
 {
-	for (size_t t = 0; t < n; t++) {
-		float *row = x + t * e->x_ld;
-		e->kernels->rms_norm(row, row, e->weights.output_norm, e->model->hp.dim, (float)e->model->hp.rms_eps);
-	}
+	for (size_t t = 0; t < n; t++)
+		engine_norm_row(e, &e->weights.output_norm, x + t * e->x_ld, x + t * e->x_ld, e->model->hp.dim);
+}
+
+static void
+finish_logits(const struct engine *e, float *logits)
+{
+	const struct hparams *hp = &e->model->hp;
+	float scale = (float)hp->logit_scale;
+
+	for (uint32_t i = 0; scale != 1 && i < hp->n_vocab; i++)
+		logits[i] /= scale;
+	if (hp->final_cap > 0)
+		e->kernels->soft_cap(logits, hp->n_vocab, (float)hp->final_cap);
 }
 
 void
@@ -90,6 +156,8 @@ engine_logits(struct engine *e, const float *normed, size_t n, float *logits)
 	products_prepare(e, NULL, normed, e->x_ld, n, (const struct weight *[]){ &e->weights.head }, 1);
 	products_add(&head, &e->weights.head, logits, engine_logits_stride(e), n);
 	products_run(&head);
+	for (size_t t = 0; t < n; t++)
+		finish_logits(e, logits + t * engine_logits_stride(e));
 }
 
 /* ---- making ---- */
@@ -117,7 +185,9 @@ alloc_scratch(struct engine *e)
 		{ &e->k, n * e->kv_ld, sizeof(float) }, { &e->v, n * e->kv_ld, sizeof(float) },
 		{ &e->gate, n * e->ffn_ld, sizeof(float) }, { &e->up, n * e->ffn_ld, sizeof(float) },
 		{ &e->low, n * e->low_ld, sizeof(float) },
-		{ &e->cos, n * e->rope.pairs, sizeof(float) }, { &e->sin, n * e->rope.pairs, sizeof(float) },
+		{ &e->cos[0], n * e->rope[0].pairs, sizeof(float) }, { &e->sin[0], n * e->rope[0].pairs, sizeof(float) },
+		{ &e->cos[1], n * e->rope[1].pairs, sizeof(float) }, { &e->sin[1], n * e->rope[1].pairs, sizeof(float) },
+		{ &e->position, e->x_ld, sizeof(float) },
 		{ &e->act.bf16, n * widest, sizeof(float) }, { &e->act.q8, q8_size((widest + 31) / 32 * 32, n), 1 },
 		{ &e->page_of_row, n, sizeof(size_t) }, { &e->run, n + 1, sizeof(size_t) },
 	};
@@ -129,6 +199,20 @@ alloc_scratch(struct engine *e)
 		memcpy(want[i].to, &p, sizeof p);
 	}
 	return 0;
+}
+
+static int
+begin_ropes(struct engine *e)
+{
+	struct hparams hp = e->model->hp;
+
+	if (rope_init(&e->rope[0], &hp, e->weights.rope_factors) < 0)
+		return -1;
+	if (hp.how->window_theta > 0) {
+		hp.rope_theta = hp.how->window_theta;
+		hp.rope_scaling = ROPE_NONE;
+	}
+	return rope_init(&e->rope[1], &hp, e->weights.rope_factors);
 }
 
 struct engine *
@@ -144,9 +228,13 @@ engine_new(const struct model *m, const struct engine_options *o)
 	if (o->adapters)
 		e->adapters = *o->adapters;
 	e->context = o->context ? o->context : hp->context;
-	e->attention_scale = 1.0f / __builtin_sqrtf((float)hp->head_dim);
+	if (hp->how->ends >> POSITION_EMBD & 1 && e->context > hp->context) {
+		err_set(ERR_DATA, "%s: the model has %u positions, not %u", m->files[0]->path, hp->context, e->context);
+		engine_free(e);
+		return NULL;
+	}
 	if (!(e->kernels = kernels_best()) || !(e->pool = pool_new(o->threads)) ||
-	    weights_load(&e->weights, m, &e->adapters, e->pool) < 0 || rope_init(&e->rope, hp, e->weights.rope_factors) < 0 ||
+	    weights_load(&e->weights, m, &e->adapters, e->pool) < 0 || begin_ropes(e) < 0 ||
 	    !(e->kv = kv_new(layers, hp->n_kv_heads, hp->head_dim, e->context, o->kv_bytes)) || alloc_scratch(e) < 0) {
 		engine_free(e);
 		return NULL;
@@ -159,8 +247,8 @@ engine_free(struct engine *e)
 {
 	if (!e)
 		return;
-	float *scratch[] = { e->normed, e->q, e->k, e->v, e->attended, e->gate, e->up, e->out, e->low, e->cos,
-		e->sin };
+	float *scratch[] = { e->normed, e->q, e->k, e->v, e->attended, e->gate, e->up, e->out, e->low, e->cos[0], e->sin[0],
+		e->cos[1], e->sin[1], e->position };
 	for (size_t i = 0; i < sizeof scratch / sizeof *scratch; i++)
 		free(scratch[i]);
 	free(e->act.bf16);
@@ -170,7 +258,8 @@ engine_free(struct engine *e)
 	free(e->page_of_row);
 	free(e->run);
 	kv_free(e->kv);
-	rope_free(&e->rope);
+	rope_free(&e->rope[0]);
+	rope_free(&e->rope[1]);
 	weights_free(&e->weights);
 	pool_free(e->pool);
 	free(e);

@@ -1,5 +1,5 @@
 /*
- * engine.h: the forward pass of the Llama architecture over a batch of rows, for the part of a model that is loaded.
+ * engine.h: the forward pass over a batch of rows, for the part of a model that is loaded.
  *
  * A batch is any mix of sequences and positions; each row's result is the same in every batch (mai-arithmetic(7)).
  * Rows of hidden states are f32 with a stride of engine_stride() elements.
@@ -44,8 +44,8 @@ size_t engine_stride(const struct engine *e);
 /* Elements between rows of logits: the vocabulary, padded. */
 size_t engine_logits_stride(const struct engine *e);
 
-/* The embedding of a token, dim elements; the part must have it. */
-void engine_embed(const struct engine *e, uint32_t token, float *to);
+/* The embedding of a token at a position, dim elements; the part must have it. */
+void engine_embed(const struct engine *e, uint32_t token, uint32_t pos, float *to);
 
 /* A row: its sequence and position. Room for the position must have been reserved (kv_reserve). */
 struct engine_row {

@@ -12,15 +12,15 @@ struct engine {
 	struct pool *pool;
 	struct kv *kv;
 	struct weights weights;
-	struct rope rope;
+	struct rope rope[2];      /* of layers without and with a window, which may be the same */
 	uint32_t context;
-	float attention_scale;
 
 	/* Scratch for one batch, with padded rows. */
 	size_t x_ld, q_ld, kv_ld, ffn_ld, low_ld;
 	float *normed, *q, *k, *v, *attended, *gate, *up, *out;
 	float *low;               /* what the A of adapters give; none without adapters */
-	float *cos, *sin;
+	float *cos[2], *sin[2];
+	float *position;          /* one row: what is added to an embedding */
 	struct activations act;   /* of the matrices that come next */
 	const float **page_keys, **page_values;
 	size_t *page_of_row;      /* where each row's pages begin in those */
@@ -41,12 +41,17 @@ struct products {
 	size_t n;
 	size_t chunk;        /* tiles an item */
 	size_t items[3];     /* items of each */
+	const float *bias[3]; /* of each, or NULL */
 	float *add_to;       /* residual: add_to[t][] += y[t][], or NULL */
-	bool gated;          /* m[0] is the gate and m[1] the same rows of `up`: y0 = silu(y0) * y1 */
+	bool gated;          /* m[0] is the gate and m[1] the same rows of `up`: y0 = act(y0) * y1 */
+	bool activated;      /* y = act(y) */
 };
 
+/* y = the norm of x, n elements; in place too. Without one, nothing is done: false. */
+bool engine_norm_row(const struct engine *e, const struct norm *norm, float *y, const float *x, size_t n);
+
 /* Makes n rows ready for the given matrices, which have the same columns. With `norm`, after normalising. */
-void products_prepare(struct engine *e, const float *norm, const float *x, size_t ld, size_t n,
+void products_prepare(struct engine *e, const struct norm *norm, const float *x, size_t ld, size_t n,
     const struct weight *const *w, size_t n_w);
 
 /* One more matrix for the rows made ready last: y[t] = W x[t]. */
@@ -59,5 +64,12 @@ void products_run(struct products *p);
  */
 int attention_begin(struct engine *e, const struct engine_row *rows, size_t n);
 void attention_run(struct engine *e, const struct engine_row *rows, size_t n, uint32_t layer);
+
+/* Which of the two ropes a layer has. */
+static inline int
+engine_rope_of(const struct engine *e, uint32_t layer)
+{
+	return hparams_window(&e->model->hp, e->model->layer_first + layer) > 0;
+}
 
 #endif

@@ -47,8 +47,8 @@ struct matmul {
 
 /*
  * Attention of `group` query heads that share a KV head, for queries at consecutive positions of one sequence: the i-th
- * is at pos + i and sees the keys 0..pos + i. Several at once read keys and values once; the bits are those of one at a
- * time. Pages hold 64 positions each, aligned: keys transposed, k[d][64], values v[64][head_dim]. What the last page holds
+ * is at pos + i and sees the keys 0..pos + i, or the last `window` of them. Several at once read keys and values once; the bits are
+ * those of one at a time. Pages hold 64 positions each, aligned: keys transposed, k[d][64], values v[64][head_dim]. What the last page holds
  * for positions behind the last query has no effect, whatever its bits.
  */
 struct attend {
@@ -59,7 +59,9 @@ struct attend {
 	size_t queries, ldq, ldo;
 	size_t group, head_dim;
 	size_t pos;
-	float scale;           /* 1/sqrt(head_dim) */
+	size_t window;         /* 0: none */
+	float scale;           /* of the products of queries and keys: 1/sqrt(head_dim), mostly */
+	float soft_cap;        /* of scores behind that; 0: none */
 };
 
 enum { KV_PAGE = 64, ATTEND_MAX_QUERIES = 16, ATTEND_MAX_GROUP = 64, ATTEND_MAX_HEAD_DIM = 1024 };
@@ -80,11 +82,20 @@ struct kernels {
 	void (*to_q8)(void *q8, size_t tokens, size_t t, const float *x, size_t n);
 
 	void (*rms_norm)(float *y, const float *x, const float *w, size_t n, float eps); /* y = x / rms(x) * w */
+	/* y = (x - mean(x)) / sqrt(variance(x) + eps) * w + b (Ba, Kiros, Hinton 2016); b may be NULL */
+	void (*layer_norm)(float *y, const float *x, const float *w, const float *b, size_t n, float eps);
 	void (*add)(float *y, const float *x, size_t n);                                 /* y += x */
 	void (*silu_mul)(float *y, const float *gate, const float *up, size_t n);        /* y = silu(gate) * up */
+	/* y = gelu(gate) * up, in its form with tanh (Hendrycks, Gimpel 2016); without up, which may be NULL, y = gelu(gate) */
+	void (*gelu_mul)(float *y, const float *gate, const float *up, size_t n);
+	void (*soft_cap)(float *x, size_t n, float cap);                                 /* x = cap * tanh(x / cap) */
 
-	/* Rotates `heads` heads of head_dim in place: pairs (2i, 2i+1) for i < rope_dim/2 by cos[i], sin[i]. */
+	/*
+	 * Rotates `heads` heads of head_dim in place, i < rope_dim/2 by cos[i], sin[i]: the pairs (2i, 2i + 1), or
+	 * (i, i + rope_dim/2) of halves.
+	 */
 	void (*rope)(float *x, size_t heads, size_t head_dim, const float *cos, const float *sin, size_t rope_dim);
+	void (*rope_halves)(float *x, size_t heads, size_t head_dim, const float *cos, const float *sin, size_t rope_dim);
 
 	void (*attend)(const struct attend *a);
 

@@ -232,6 +232,17 @@ known_norm(const struct kernels *k, float *x)
 }
 
 static uint64_t
+known_layer_norm(const struct kernels *k, float *x)
+{
+	uint32_t state = 19;
+
+	some_floats(&state, x, 4 * N, 118, 14);
+	k->layer_norm(x, x, x + 2 * N, x + 3 * N, N, 1e-5f);
+	k->layer_norm(x + N, x + N, x + 2 * N, NULL, N, 1e-5f);
+	return hash_words(hash_begin, x, 2 * N);
+}
+
+static uint64_t
 known_add(const struct kernels *k, float *x)
 {
 	uint32_t state = 13;
@@ -252,6 +263,27 @@ known_silu(const struct kernels *k, float *x)
 }
 
 static uint64_t
+known_gelu(const struct kernels *k, float *x)
+{
+	uint32_t state = 20;
+
+	some_floats(&state, x, 3 * N, 90, 44);
+	k->gelu_mul(x, x, x + 2 * N, N);
+	k->gelu_mul(x + N, x + N, NULL, N);
+	return hash_words(hash_begin, x, 2 * N);
+}
+
+static uint64_t
+known_soft_cap(const struct kernels *k, float *x)
+{
+	uint32_t state = 21;
+
+	some_floats(&state, x, N, 100, 40);
+	k->soft_cap(x, N, 30);
+	return hash_words(hash_begin, x, N);
+}
+
+static uint64_t
 known_rope(const struct kernels *k, float *x)
 {
 	uint32_t state = 15;
@@ -262,11 +294,22 @@ known_rope(const struct kernels *k, float *x)
 }
 
 static uint64_t
-known_attention(const struct kernels *k, float *x)
+known_rope_halves(const struct kernels *k, float *x)
+{
+	enum { WIDE = 40 };
+	uint32_t state = 22;
+
+	some_floats(&state, x, 3 * WIDE, 118, 10);
+	k->rope_halves(x, 2, WIDE, x + 2 * WIDE, x + 2 * WIDE + WIDE / 2, WIDE - 2);
+	return hash_words(hash_begin, x, 2 * WIDE);
+}
+
+static uint64_t
+attention(const struct kernels *k, float *x, uint32_t seed, size_t window, float soft_cap)
 {
 	enum { PAGE = HEAD * KV_PAGE };
 	const float *keys[2], *values[2];
-	uint32_t state = 16;
+	uint32_t state = seed;
 
 	for (size_t i = 0; i < 2; i++) {
 		keys[i] = x + 2 * i * PAGE;
@@ -275,8 +318,22 @@ known_attention(const struct kernels *k, float *x)
 	float *q = x + 4 * PAGE, *out = q + QUERIES * GROUP * HEAD;
 	some_floats(&state, x, 4 * PAGE + QUERIES * GROUP * HEAD, 122, 8);
 	k->attend(&(struct attend){ .q = q, .out = out, .k = keys, .v = values, .queries = QUERIES, .ldq = GROUP * HEAD,
-	    .ldo = GROUP * HEAD, .group = GROUP, .head_dim = HEAD, .pos = POS, .scale = 0.25f });
+	    .ldo = GROUP * HEAD, .group = GROUP, .head_dim = HEAD, .pos = POS, .window = window,
+	    .scale = 0.25f, .soft_cap = soft_cap });
 	return hash_words(hash_begin, out, QUERIES * GROUP * HEAD);
+}
+
+static uint64_t
+known_attention(const struct kernels *k, float *x)
+{
+	return attention(k, x, 16, 0, 0);
+}
+
+/* Of which the last query sees only keys of the second page. */
+static uint64_t
+known_window(const struct kernels *k, float *x)
+{
+	return attention(k, x, 23, 2, 5);
 }
 
 static uint64_t
@@ -313,10 +370,15 @@ static const struct {
 	{ "bf16 edge", edge_bf16, 0x6c29aa45817f6465 },
 	{ "to_q8", known_q8, 0x5807b75de2fdc170 },
 	{ "rms_norm", known_norm, 0xc3456dbf2b532105 },
+	{ "layer_norm", known_layer_norm, 0x82e119f5a4baccae },
 	{ "add", known_add, 0x77601f6f2637a453 },
 	{ "silu_mul", known_silu, 0xdac148e1ccc43b71 },
+	{ "gelu_mul", known_gelu, 0xe52b47bd979caad3 },
+	{ "soft_cap", known_soft_cap, 0xba1c75c083c20cb3 },
 	{ "rope", known_rope, 0x724ef7ac802f4633 },
+	{ "rope_halves", known_rope_halves, 0xeff7cc192a73fe07 },
 	{ "attend", known_attention, 0xf8abaca1e6df345d },
+	{ "attend, window", known_window, 0xbc4707624d03e023 },
 	{ "softmax", known_softmax, 0xe52eed73e8434fbd },
 	{ "finite", known_finite, 0xaf63bc4c8601b62c },
 };

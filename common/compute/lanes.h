@@ -55,6 +55,22 @@ vf_store_part(float *p, vf a, size_t n)
 }
 #endif
 
+/* The first of n floats, as many as there are lanes. */
+static inline vf
+vf_load_some(const float *p, size_t n, float rest)
+{
+	return n < 16 ? vf_load_part(p, n, rest) : vf_load(p);
+}
+
+static inline void
+vf_store_some(float *p, vf a, size_t n)
+{
+	if (n < 16)
+		vf_store_part(p, a, n);
+	else
+		vf_store(p, a);
+}
+
 /* Bits of floats; denormals become zeros. */
 static inline vf
 vf_normal(vi u)
@@ -105,6 +121,13 @@ vf_exp(vf x)
 	p = vf_fma(p, r, vf_set(1.0f));
 
 	return vf_mul(p, vf_of_bits(vi_add(vi_shl(vi_of_bits(shifted), 23), vi_set(127 << 23))));
+}
+
+/* The hyperbolic tangent, as 1 - 2 / (exp(2x) + 1): within 2^-22 of it. */
+static inline vf
+vf_tanh(vf x)
+{
+	return vf_sub(vf_set(1), vf_div(vf_set(2), vf_add(vf_exp(vf_add(x, x)), vf_set(1))));
 }
 
 #endif

@@ -99,6 +99,26 @@ add_adapters(const struct products *p, size_t i, size_t first, size_t last)
 /* ---- products ---- */
 
 static void
+activate(const struct engine *e, float *y, const float *up, size_t n)
+{
+	if (e->model->hp.how->act == ACT_GELU)
+		e->kernels->gelu_mul(y, y, up, n);
+	else
+		e->kernels->silu_mul(y, y, up, n);
+}
+
+/* Rows that fill up the last tile have no bias. */
+static void
+add_bias(const struct products *p, size_t i, size_t first, size_t last)
+{
+	const struct matmul *m = &p->m[i];
+	size_t at = first * TILE_ROWS, end = last * TILE_ROWS < m->rows ? last * TILE_ROWS : m->rows;
+
+	for (size_t t = 0; t < m->tokens; t++)
+		p->e->kernels->add(m->y + t * m->ldy + at, p->bias[i] + at, end - at);
+}
+
+static void
 finish_rows(const struct products *p, const struct matmul *m, size_t first, size_t last)
 {
 	const struct kernels *k = p->e->kernels;
@@ -107,7 +127,9 @@ finish_rows(const struct products *p, const struct matmul *m, size_t first, size
 	for (size_t t = 0; t < m->tokens; t++) {
 		float *y = m->y + t * m->ldy + at;
 		if (p->gated)
-			k->silu_mul(y, y, p->m[1].y + t * m->ldy + at, n);
+			activate(p->e, y, p->m[1].y + t * m->ldy + at, n);
+		else if (p->activated)
+			activate(p->e, y, NULL, n);
 		else if (p->add_to)
 			k->add(p->add_to + t * m->ldy + at, y, n);
 	}
@@ -119,6 +141,8 @@ run_tiles(const struct products *p, size_t i, size_t first, size_t last)
 	p->e->kernels->matmul(&p->m[i], first, last);
 	if (p->adapters[i])
 		add_adapters(p, i, first, last);
+	if (p->bias[i])
+		add_bias(p, i, first, last);
 }
 
 static void
@@ -139,6 +163,7 @@ void
 products_add(struct products *p, const struct weight *w, float *y, size_t ldy, size_t tokens)
 {
 	p->adapters[p->n] = w->adapters;
+	p->bias[p->n] = w->bias;
 	p->low_at[p->n] = p->low_width;
 	p->low_width += w->adapters ? w->adapters->a.rows : 0;
 	p->m[p->n++] = (struct matmul){
@@ -177,11 +202,25 @@ products_run(struct products *p)
 
 struct prepare {
 	struct engine *e;
-	const float *norm; /* normalise x into e->normed first, or NULL */
+	const struct norm *norm; /* normalise x into e->normed first, or NULL */
 	const float *x;
 	size_t n, cols;
 	bool bf16, q8;
 };
+
+bool
+engine_norm_row(const struct engine *e, const struct norm *norm, float *y, const float *x, size_t n)
+{
+	const struct hparams *hp = &e->model->hp;
+
+	if (!norm->w)
+		return false;
+	if (hp->how->norm == NORM_LAYER)
+		e->kernels->layer_norm(y, x, norm->w, norm->b, n, (float)hp->norm_eps);
+	else
+		e->kernels->rms_norm(y, x, norm->w, n, (float)hp->norm_eps);
+	return true;
+}
 
 static void
 prepare_row(const struct prepare *p, size_t t)
@@ -192,7 +231,7 @@ prepare_row(const struct prepare *p, size_t t)
 
 	if (p->norm) {
 		float *y = p->e->normed + t * a->ld;
-		k->rms_norm(y, x, p->norm, p->cols, (float)p->e->model->hp.rms_eps);
+		engine_norm_row(p->e, p->norm, y, x, p->cols);
 		x = y;
 	}
 	if (p->bf16)
@@ -212,17 +251,17 @@ prepare_group(void *arg, size_t group)
 }
 
 void
-products_prepare(struct engine *e, const float *norm, const float *x, size_t ld, size_t n,
+products_prepare(struct engine *e, const struct norm *norm, const float *x, size_t ld, size_t n,
     const struct weight *const *w, size_t n_w)
 {
-	struct prepare p = { .e = e, .norm = norm, .x = x, .n = n, .cols = w[0]->cols };
+	struct prepare p = { .e = e, .norm = norm && norm->w ? norm : NULL, .x = x, .n = n, .cols = w[0]->cols };
 
 	for (size_t i = 0; i < n_w; i++) {
 		p.bf16 |= w[i]->type == TYPE_BF16;
 		p.q8 |= w[i]->type == TYPE_Q8_0;
 	}
-	e->act.f32 = norm ? e->normed : x;
+	e->act.f32 = p.norm ? e->normed : x;
 	e->act.ld = ld;
-	if (norm || p.bf16 || p.q8)
+	if (p.norm || p.bf16 || p.q8)
 		pool_run(e->pool, (n + Q8_GROUP - 1) / Q8_GROUP, prepare_group, &p);
 }

@@ -27,6 +27,7 @@ pack_some(void *arg, size_t item)
 	tile_pack(p->to, p->from, p->type, p->rows, p->cols, first, last < p->tiles ? last : p->tiles);
 }
 
+/* w->rows rows of a plain matrix. */
 static int
 interleave(struct weight *w, const void *plain, struct pool *pool)
 {
@@ -116,75 +117,131 @@ load_adapters(struct weight *w, const struct adapter_list *l, const char *name, 
 
 /* ---- matrices and vectors of a model ---- */
 
-static int
-load_own(struct weight *w, const struct model *m, const char *name, struct pool *pool)
+static uint64_t
+row_bytes(const struct weight *w)
 {
-	const struct gguf_tensor *t = model_tensor(m, name);
+	const struct type_info *t = type_info(w->type);
 
-	if (!t)
-		return err_set(ERR_DATA, "%s: no tensor %s", m->files[0]->path, name);
-	*w = (struct weight){ .type = t->type, .rows = t->ne[1], .cols = t->ne[0], .data = t->data };
+	return w->cols / t->block * t->block_bytes;
+}
+
+/* Rows of an interleaved matrix that don't begin with a tile: into memory of their own. */
+static int
+cut_rows(struct weight *w, const struct gguf_tensor *t, uint64_t first, struct pool *pool)
+{
+	char *plain = mem_alloc(t->ne[1], row_bytes(w));
+	int rc = -1;
+
+	if (plain) {
+		tile_unpack(plain, t->data, w->type, t->ne[1], w->cols, 0, tile_whole(t->ne[1]) / TILE_ROWS);
+		rc = interleave(w, plain + first * row_bytes(w), pool);
+	}
+	free(plain);
+	return rc;
+}
+
+static int
+load_rows(struct weight *w, const struct model *m, const struct model_part *p, struct pool *pool)
+{
+	const struct gguf_tensor *t = p->tensor;
+
+	*w = (struct weight){ .type = t->type, .rows = p->rows, .cols = t->ne[0] };
 	if (type_is_tiled(t->type))
 		w->type = t->type - TYPE_X16;
 	if (!tile_supports(w->type))
-		return err_set(ERR_DATA, "%s: tensor %s has type %s, which mai-run does not compute", m->files[0]->path, name,
+		return err_set(ERR_DATA, "%s: tensor %s has type %s, which mai-run does not compute", m->files[0]->path, p->name,
 		    type_info(t->type)->name);
-	if (type_is_tiled(t->type) && (uintptr_t)t->data % 64 == 0)
-		return 0;
-	if (type_is_tiled(t->type))
-		return err_set(ERR_DATA, "%s: tensor %s does not lie at a multiple of 64 bytes", m->files[0]->path, name);
-	return interleave(w, t->data, pool);
+	if (!type_is_tiled(t->type))
+		return interleave(w, t->data + p->first * row_bytes(w), pool);
+	if ((uintptr_t)t->data % 64 != 0)
+		return err_set(ERR_DATA, "%s: tensor %s does not lie at a multiple of 64 bytes", m->files[0]->path, p->name);
+	w->data = t->data;
+	return p->rows < t->ne[1] ? cut_rows(w, t, p->first, pool) : 0;
 }
 
 static int
-load_matrix(struct weight *w, const struct model *m, const struct adapter_list *l, const char *name, struct pool *pool)
+load_matrix(struct weight *w, const struct model *m, const struct adapter_list *l, const struct model_part *p, struct pool *pool)
 {
-	return load_own(w, m, name, pool) < 0 ? -1 : load_adapters(w, l, name, pool);
-}
-
-static int
-load_vector(const float **v, const struct model *m, const char *name, uint64_t n)
-{
-	const struct gguf_tensor *t = model_tensor(m, name);
-
-	if (!t || t->type != TYPE_F32 || t->ne[0] != n)
-		return err_set(ERR_DATA, "%s: tensor %s is missing, or not %llu f32", m->files[0]->path, name, (unsigned long long)n);
-	*v = (const float *)(const void *)t->data; /* GGUF aligns tensors to 8 bytes and more */
+	if (load_rows(w, m, p, pool) < 0)
+		return -1;
+	if (p->rows == p->tensor->ne[1])
+		return load_adapters(w, l, p->name, pool);
+	for (size_t i = 0; i < l->n; i++)
+		if (adapter_find(l->at[i], p->name))
+			return err_set(ERR_DATA, "%s: an adapter of %s, which is three matrices in one, can't be applied", m->files[0]->path, p->name);
 	return 0;
 }
 
+static const float *
+floats(const struct model_part *p)
+{
+	return (const float *)(const void *)p->tensor->data + p->first; /* GGUF aligns tensors to 8 bytes and more */
+}
+
+/* Those that the layer has; model_check has seen that they are what they should be. */
 static int
 load_layer(struct layer *l, const struct model *m, const struct adapter_list *adapters, uint32_t number, struct pool *pool)
 {
 	const struct {
-		const char *name;
+		enum arch_slot slot;
 		struct weight *w;
+		const float **bias;
 	} matrix[] = {
-		{ "attn_q", &l->q }, { "attn_k", &l->k }, { "attn_v", &l->v }, { "attn_output", &l->o },
-		{ "ffn_gate", &l->gate }, { "ffn_up", &l->up }, { "ffn_down", &l->down },
+		{ ATTN_Q, &l->q, &l->q.bias }, { ATTN_K, &l->k, &l->k.bias }, { ATTN_V, &l->v, &l->v.bias },
+		{ ATTN_OUTPUT, &l->o, &l->o.bias }, { FFN_GATE, &l->gate, &l->gate.bias }, { FFN_UP, &l->up, &l->up.bias },
+		{ FFN_DOWN, &l->down, &l->down.bias },
 	};
-	char name[64];
+	const struct {
+		enum arch_slot slot;
+		const float **to;
+	} vector[] = {
+		{ ATTN_NORM, &l->attn.w }, { ATTN_NORM_BIAS, &l->attn.b }, { FFN_NORM, &l->ffn.w }, { FFN_NORM_BIAS, &l->ffn.b },
+		{ ATTN_POST_NORM, &l->attn_post.w }, { FFN_POST_NORM, &l->ffn_post.w },
+		{ ATTN_Q_NORM, &l->q_norm.w }, { ATTN_K_NORM, &l->k_norm.w },
+	};
+	struct model_part p;
 
 	for (size_t i = 0; i < sizeof matrix / sizeof *matrix; i++) {
-		snprintf(name, sizeof name, "blk.%u.%s.weight", number, matrix[i].name);
-		if (load_matrix(matrix[i].w, m, adapters, name, pool) < 0)
+		if (model_part(m, number, matrix[i].slot, &p) && load_matrix(matrix[i].w, m, adapters, &p, pool) < 0)
 			return -1;
+		if (model_part(m, number, matrix[i].slot + 1, &p)) /* its bias is the next */
+			*matrix[i].bias = floats(&p);
 	}
-	snprintf(name, sizeof name, "blk.%u.attn_norm.weight", number);
-	if (load_vector(&l->attn_norm, m, name, m->hp.dim) < 0)
-		return -1;
-	snprintf(name, sizeof name, "blk.%u.ffn_norm.weight", number);
-	return load_vector(&l->ffn_norm, m, name, m->hp.dim);
+	for (size_t i = 0; i < sizeof vector / sizeof *vector; i++)
+		if (model_part(m, number, vector[i].slot, &p))
+			*vector[i].to = floats(&p);
+	if (model_part(m, number, ATTN_NORM_2, &p)) { /* then this is for attention, and the first for both */
+		l->ffn = l->attn;
+		l->attn = (struct norm){ floats(&p), NULL };
+		if (model_part(m, number, ATTN_NORM_2_BIAS, &p))
+			l->attn.b = floats(&p);
+	}
+	return 0;
+}
+
+/* A vector beside the layers; NULL: there is none. */
+static const float *
+load_end(const struct model *m, enum arch_end end)
+{
+	const struct gguf_tensor *t = model_tensor(m, arch_ends[end].name);
+
+	return t ? (const float *)(const void *)t->data : NULL; /* aligned, as above */
 }
 
 static int
 load_head(struct weights *w, const struct model *m, const struct adapter_list *adapters, struct pool *pool)
 {
-	const char *head = model_tensor(m, "output.weight") ? "output.weight" : "token_embd.weight"; /* tied */
+	struct model_part p = { .tensor = model_output(m) };
 
-	if (load_vector(&w->output_norm, m, "output_norm.weight", m->hp.dim) < 0)
+	if (!p.tensor)
+		return err_set(ERR_DATA, "%s: no tensor %s", m->files[0]->path, arch_ends[OUTPUT].name);
+	snprintf(p.name, sizeof p.name, "%.*s", (int)p.tensor->name.len, p.tensor->name.data); /* shorter: of a GGUF */
+	p.rows = p.tensor->ne[1];
+	if (load_matrix(&w->head, m, adapters, &p, pool) < 0)
 		return -1;
-	return load_matrix(&w->head, m, adapters, head, pool);
+	w->head.bias = load_end(m, OUTPUT_BIAS);
+	w->output_norm = (struct norm){ load_end(m, OUTPUT_NORM), load_end(m, OUTPUT_NORM_BIAS) };
+	return 0;
 }
 
 int
@@ -194,13 +251,9 @@ weights_load(struct weights *w, const struct model *m, const struct adapter_list
 	w->layer = mem_alloc(w->n_layers, sizeof *w->layer);
 	if (!w->layer)
 		return -1;
-	if (m->has_embedding && !(w->embedding = model_tensor(m, "token_embd.weight"))) {
-		err_set(ERR_DATA, "%s: no tensor token_embd.weight", m->files[0]->path);
-		goto fail;
-	}
-	if (model_tensor(m, "rope_freqs.weight") &&
-	    load_vector(&w->rope_factors, m, "rope_freqs.weight", m->hp.rope_dim / 2) < 0)
-		goto fail;
+	w->embedding = m->has_embedding ? model_tensor(m, arch_ends[TOKEN_EMBD].name) : NULL;
+	w->positions = m->has_embedding ? model_tensor(m, arch_ends[POSITION_EMBD].name) : NULL;
+	w->rope_factors = load_end(m, ROPE_FREQS);
 	for (uint32_t i = 0; i < w->n_layers; i++)
 		if (load_layer(&w->layer[i], m, adapters, m->layer_first + i, pool) < 0)
 			goto fail;

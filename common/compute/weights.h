@@ -18,6 +18,7 @@ struct weight {
 	size_t rows, cols;         /* outputs, inputs */
 	const void *data;          /* tiled (model/tile.h) */
 	void *owned;               /* data, where it is not mapped */
+	const float *bias;         /* [rows]; NULL: none */
 	struct low_rank *adapters; /* what they add to it; NULL: nothing */
 };
 
@@ -28,14 +29,21 @@ struct low_rank {
 	struct weight *b; /* [n]: the B of each, times its scale */
 };
 
+struct norm {
+	const float *w, *b; /* w NULL: there is none; b may be */
+};
+
 struct layer {
-	const float *attn_norm, *ffn_norm; /* [dim] */
-	struct weight q, k, v, o, gate, up, down;
+	struct norm attn, ffn;             /* before a block */
+	struct norm attn_post, ffn_post;   /* behind it */
+	struct norm q_norm, k_norm;        /* of a head, or of all of a row */
+	struct weight q, k, v, o, gate, up, down; /* gate: no data where there is none */
 };
 
 struct weights {
 	const struct gguf_tensor *embedding; /* rows are tokens; plain or tiled. NULL without the embedding */
-	const float *output_norm;            /* [dim]; NULL without the head */
+	const struct gguf_tensor *positions; /* what is added to it, likewise; NULL: nothing */
+	struct norm output_norm;             /* [dim]; none without the head */
 	struct weight head;
 	const float *rope_factors;           /* NULL: none */
 	uint32_t n_layers;

@@ -31,7 +31,7 @@ forward(struct bench *b, size_t n, uint32_t token)
 	for (size_t i = 0; i < n; i++) {
 		rows[i] = (struct engine_row){ &b->seq, b->seq.len + (uint32_t)i };
 		if (b->embeds)
-			engine_embed(b->e, (uint32_t)(token + i * 37) % b->m->hp.n_vocab, b->x + i * ld);
+			engine_embed(b->e, (uint32_t)(token + i * 37) % b->m->hp.n_vocab, rows[i].pos, b->x + i * ld);
 	}
 	if (engine_layers(b->e, b->x, rows, n) < 0)
 		return -1;

@@ -57,7 +57,7 @@ gather(struct stage *s, const struct frame *f)
 			continue;
 		float *x = s->x + s->n * ld;
 		if (s->model->has_embedding)
-			engine_embed(s->engine, r->token, x);
+			engine_embed(s->engine, r->token, r->pos, x);
 		else
 			tile_row(x, f->data, s->in_dtype, f->n_rows, dim, i);
 		memset(x + dim, 0, (ld - dim) * sizeof *x);

@@ -180,13 +180,76 @@ read_rope(struct hparams *hp, const struct gguf *g)
 	return 0;
 }
 
+/* As number, but 0 means that there is none. */
+static int
+scale(const struct gguf *g, const struct hparams *hp, const char *suffix, double *to)
+{
+	double v = 0;
+	int rc = number(g, hp, suffix, &v);
+
+	if (rc == 0 && v != 0)
+		*to = v;
+	return rc;
+}
+
+static int
+read_scales(struct hparams *hp, const struct gguf *g)
+{
+	static const struct arch unknown;
+	const struct arch *a = hp->how ? hp->how : &unknown;
+
+	if (a->dim_scale_layers > 0 && hp->n_layers == a->dim_scale_layers && hp->n_heads > 0)
+		hp->attention_scale = 1 / __builtin_sqrt((double)hp->dim / hp->n_heads);
+	else
+		hp->attention_scale = hp->head_dim ? (double)(1.0f / __builtin_sqrtf((float)hp->head_dim)) : 1;
+	hp->embedding_scale = a->scales_embedding ? (double)__builtin_sqrtf((float)hp->dim) : 1;
+	hp->residual_scale = hp->logit_scale = 1;
+	if (a->keys & KEY_ATTN_CAP && number(g, hp, "attn_logit_softcapping", &hp->attn_cap) < 0)
+		return -1;
+	if (a->keys & KEY_FINAL_CAP && number(g, hp, "final_logit_softcapping", &hp->final_cap) < 0)
+		return -1;
+	if (!(a->keys & KEY_SCALES))
+		return 0;
+	if (scale(g, hp, "attention.scale", &hp->attention_scale) < 0 || scale(g, hp, "embedding_scale", &hp->embedding_scale) < 0)
+		return -1;
+	return scale(g, hp, "residual_scale", &hp->residual_scale) < 0 || scale(g, hp, "logit_scale", &hp->logit_scale) < 0 ? -1 : 0;
+}
+
+static int
+read_layout(struct hparams *hp, const struct gguf *g)
+{
+	const struct arch *a = hp->how;
+	struct field f = { .g = g };
+	bool parallel = true;
+
+	if (!a)
+		return 0;
+	if (a->keys & KEY_PARALLEL && gguf_get_bool(g, named(&f, hp, "use_parallel_residual"), &parallel) < 0)
+		return -1;
+	hp->parallel = a->parallel || (a->keys & KEY_PARALLEL && parallel);
+	hp->window_period = a->window_period;
+	if (a->keys & KEY_WINDOW && (count(g, hp, "attention.sliding_window", MODEL_MAX_CONTEXT, &hp->window) < 0 ||
+	    count(g, hp, "attention.sliding_window_pattern", MODEL_MAX_LAYERS, &hp->window_period) < 0))
+		return -1;
+	return 0;
+}
+
+uint32_t
+hparams_window(const struct hparams *hp, uint32_t layer)
+{
+	return hp->window_period > 0 && (layer + 1) % hp->window_period == 0 ? 0 : hp->window;
+}
+
 int
 hparams_read(struct hparams *hp, const struct gguf *g)
 {
 	uint32_t value_dim;
 
 	*hp = (struct hparams){ 0 };
-	if (read_arch(hp, g) < 0 || read_layers(hp, g) < 0 || read_vocab_size(hp, g) < 0 ||
+	if (read_arch(hp, g) < 0)
+		return -1;
+	hp->how = arch_find(hp->arch);
+	if ( read_layers(hp, g) < 0 || read_vocab_size(hp, g) < 0 ||
 	    count(g, hp, "embedding_length", MODEL_MAX_DIM, &hp->dim) < 0 ||
 	    count(g, hp, "attention.head_count", MODEL_MAX_HEADS, &hp->n_heads) < 0)
 		return -1;
@@ -197,12 +260,13 @@ hparams_read(struct hparams *hp, const struct gguf *g)
 	    count(g, hp, "attention.key_length", MODEL_MAX_DIM, &hp->head_dim) < 0 ||
 	    count(g, hp, "feed_forward_length", MODEL_MAX_DIM, &hp->ffn) < 0 ||
 	    count(g, hp, "context_length", MODEL_MAX_CONTEXT, &hp->context) < 0 ||
-	    number(g, hp, "attention.layer_norm_rms_epsilon", &hp->rms_eps) < 0)
+	    number(g, hp, "attention.layer_norm_epsilon", &hp->norm_eps) < 0 ||
+	    number(g, hp, "attention.layer_norm_rms_epsilon", &hp->norm_eps) < 0)
 		return -1;
 	value_dim = hp->head_dim;
 	if (count(g, hp, "attention.value_length", MODEL_MAX_DIM, &value_dim) < 0)
 		return -1;
 	if (value_dim != hp->head_dim) /* heads of two sizes: nothing here computes them */
 		hp->head_dim = 0;
-	return read_rope(hp, g);
+	return read_scales(hp, g) < 0 || read_layout(hp, g) < 0 ? -1 : read_rope(hp, g);
 }

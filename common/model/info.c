@@ -157,7 +157,7 @@ about_model(const struct model *m)
 	    "heads", number(hp->n_heads), "kv_heads", number(hp->n_kv_heads), "head_dim", number(hp->head_dim), "ffn",
 	    number(hp->ffn), "context", number(hp->context), "vocab_size", number(hp->n_vocab), "rope", rope(hp), "tensors",
 	    number(tensors), "weights", number(weights), "types", list, "tokenizer", tokenizer(m), "obstacle",
-	    model_check_llama(m) < 0 ? json_string(err_reason()) : json_null());
+	    model_check(m) < 0 ? json_string(err_reason()) : json_null());
 }
 
 json_t *

@@ -9,7 +9,7 @@
 
 /*
  * A JSON object; NULL with a reason. The model id is null where it is neither stated nor cached, unless `ids`, which
- * hashes the model. "obstacle" is why mai-run can't compute it (model_check_llama), null when it can. Freed with
+ * hashes the model. "obstacle" is why mai-run can't compute it (model_check), null when it can. Freed with
  * json_decref.
  */
 json_t *model_info(const struct model *m, bool ids);

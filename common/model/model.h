@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/hash.h"
+#include "model/arch.h"
 #include "model/gguf.h"
 
 /* Keys of a shard (mai-shard(5)). All begin with SHARD_PREFIX, and no other keys do. */
@@ -39,13 +40,20 @@ enum rope_scaling { ROPE_NONE, ROPE_LINEAR, ROPE_YARN, ROPE_OTHER };
 
 /*
  * Hyper-parameters, each within the limits above. What a file doesn't say, or says for each layer apart, is 0; whether they
- * make a model that can be computed is the business of model_check_llama.
+ * make a model that can be computed is the business of model_check.
  */
 struct hparams {
 	char arch[32]; /* general.architecture */
+	const struct arch *how; /* NULL: not known */
 	uint32_t n_layers, dim, n_heads, n_kv_heads, head_dim, ffn, n_vocab, context;
+	double norm_eps;
+	bool parallel;                        /* attention and feed-forward both begin with a layer's input */
+	uint32_t window, window_period;       /* 0: none; see hparams_window */
+	double attn_cap, final_cap;           /* soft caps; 0: none */
+	double attention_scale;               /* of scores: 1/sqrt(head_dim), mostly */
+	double embedding_scale, residual_scale, logit_scale; /* 1, mostly; logits are divided by the last */
 	uint32_t rope_dim;
-	double rope_theta, rms_eps;
+	double rope_theta;
 	enum rope_scaling rope_scaling;
 	double rope_factor;             /* linear, yarn: how many times longer; 1 when there is no scaling */
 	uint32_t rope_original_context; /* yarn, and what follows too; llama.cpp's defaults where a key is absent */
@@ -71,7 +79,7 @@ struct model {
 
 /*
  * Opens one file, or several shards, which must be of one model and make one range of layers (in whatever order they are
- * named), or the shards of a manifest. Any architecture and any tensor type will do; a program that computes calls model_check_llama next.
+ * named), or the shards of a manifest. Any architecture and any tensor type will do; a program that computes calls model_check next.
  * NULL with a reason.
  */
 struct model *model_open(const char *const *paths, uint32_t n);
@@ -85,13 +93,22 @@ const struct gguf_tensor *model_tensor(const struct model *m, const char *name);
 const struct gguf_tensor *model_output(const struct model *m);
 
 /*
- * 0 when this is a model, or a range of layers of one, of the llama architecture as mai computes it: sound hyper-parameters,
- * every tensor that the layers, the embedding and the head need, with its shape and a type of f32, f16, bf16, q8_0 (norms and
- * rope_freqs f32), and no tensor besides (experts, biases). -1 with a reason.
+ * 0 when this is a model, or a range of layers of one, as mai computes it: of a known architecture, with sound
+ * hyper-parameters, every tensor that the layers, the embedding and the head need, with its shape and a type of f32, f16,
+ * bf16, q8_0 (vectors f32), and no tensor besides. -1 with a reason.
  */
-int model_check_llama(const struct model *m);
+int model_check(const struct model *m);
+int model_check_llama(const struct model *m); /* and of the architecture llama: what mai-train can train */
 
-/* The shape that a matrix of the llama architecture has by its tensor's name, whether it is here or in another part of the
+/* Where a layer's tensor is: rows [first, first + rows) of a tensor, which may hold others too. False: it has none. */
+struct model_part {
+	char name[GGUF_MAX_NAME];
+	const struct gguf_tensor *tensor;
+	uint64_t first, rows; /* of a vector: elements */
+};
+bool model_part(const struct model *m, uint32_t layer, enum arch_slot slot, struct model_part *p);
+
+/* The shape that a matrix has by its tensor's name, whether it is here or in another part of the
  * model; false for what is none. */
 bool model_matrix(const struct model *m, const char *name, uint64_t *cols, uint64_t *rows);
 
@@ -103,6 +120,9 @@ int64_t model_layer(struct gguf_string name);
 
 /* Fills *hp from a file's metadata. 0 or -1. An architecture other than those mai computes is not an error here. */
 int hparams_read(struct hparams *hp, const struct gguf *g);
+
+/* How many positions a layer's attention looks back on, its own included; 0: all. */
+uint32_t hparams_window(const struct hparams *hp, uint32_t layer);
 
 /*
  * Identities (mai-shard(5)). The model id hashes the hyper-parameters and the hash of each tensor's plain bytes in order of names:

@@ -243,7 +243,7 @@ pass_new(const struct net *net, const struct lora *lora, uint32_t context)
 	p->context = context;
 	p->rows = context < PASS_ROWS ? PASS_ROWS / context * context : context;
 	p->logit_rows = net->hp.n_vocab < PASS_LOGITS ? PASS_LOGITS / net->hp.n_vocab : 1;
-	p->eps = (float)net->hp.rms_eps;
+	p->eps = (float)net->hp.norm_eps;
 	p->attention_scale = 1 / __builtin_sqrtf((float)net->hp.head_dim);
 	if (!(p->kernels = kernels_best()) || !(p->ops = ops_best()) || rope_init(&p->rope, &net->hp, NULL) < 0 ||
 	    !(p->layer = mem_alloc(net->hp.n_layers, sizeof *p->layer)))

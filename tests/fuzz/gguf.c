@@ -138,7 +138,7 @@ look_at_model(const char *path)
 	json_decref(model_info(m, false));
 	if (model_id(m, &id) == 0)
 		hash_to_hex(&id, hex);
-	model_check_llama(m);
+	model_check(m);
 	write_anew(m);
 	split_even(&plan, m, 2);
 	split_list(&plan, m, "0-1,2-3");

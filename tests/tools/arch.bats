@@ -2,9 +2,8 @@
 
 load setup
 load stream
+load arch
 no_leak_check
-
-computed='llama-gqa llama-mha-tied llama-rope-freqs llama-rope-linear llama-rope-yarn types-f32 types-f16 types-bf16 types-q8_0'
 
 # logits MODEL EXPECTED OUT
 logits() {

@@ -356,6 +356,24 @@ def rounding():
 N, HEAD, GROUP, QUERIES, POS = 37, 24, 3, 4, 62
 
 
+def layer_norm(x, w):
+    mean = div(tree(lanes_sum(x, lambda a, s: add(a, s), ZERO), add), lit(N))
+    d = [sub(a, mean) for a in x]
+    squares = tree(lanes_sum(d, lambda a, s: fma(a, a, s), ZERO), add)
+    inverse = div(ONE, sqrt(add(div(squares, lit(N)), rounded(0, F(1e-5)))))
+    return [mul(mul(a, inverse), b) for a, b in zip(d, w)]
+
+
+def gelu(x):
+    t = mul(mul(fma(mul(x, x), hexlit("0x1.6e4e26p-5"), ONE), x), hexlit("-0x1.988454p+0"))
+    return div(x, add(ONE, exp(t)))
+
+
+def soft_cap(x, cap):
+    u = div(x, cap)
+    return mul(sub(ONE, div(lit(2), add(exp(add(u, u)), ONE))), cap)
+
+
 def rows():
     g = Some(11)
     x = g.floats(64, 100, 30) + g.floats(64, 0, 10) + g.floats(64, 240, 16)
@@ -373,11 +391,21 @@ def rows():
     inverse = div(ONE, sqrt(add(div(total, lit(N)), eps)))
     say("rms_norm", [bits(mul(mul(a, inverse), w)) for a, w in zip(x[:N], x[N:])])
 
+    x = [from_bits(u) for u in Some(19).floats(4 * N, 118, 14)]
+    say("layer_norm", [bits(add(a, b)) for a, b in zip(layer_norm(x[:N], x[2 * N:]), x[3 * N:])] +
+        [bits(a) for a in layer_norm(x[N:2 * N], x[2 * N:])])
+
     x = [from_bits(u) for u in Some(13).floats(2 * N, 118, 14)]
     say("add", [bits(add(a, b)) for a, b in zip(x[:N], x[N:])])
 
     x = [from_bits(u) for u in Some(14).floats(2 * N, 90, 44)]
     say("silu_mul", [bits(mul(div(a, add(ONE, exp(neg(a)))), b)) for a, b in zip(x[:N], x[N:])])
+
+    x = [from_bits(u) for u in Some(20).floats(3 * N, 90, 44)]
+    say("gelu_mul", [bits(mul(gelu(a), b)) for a, b in zip(x[:N], x[2 * N:])] + [bits(gelu(a)) for a in x[N:2 * N]])
+
+    x = [from_bits(u) for u in Some(21).floats(N, 100, 40)]
+    say("soft_cap", [bits(soft_cap(a, lit(30))) for a in x])
 
     x = [from_bits(u) for u in Some(15).floats(2 * HEAD + 24, 118, 10)]
     cos, sin = x[2 * HEAD:2 * HEAD + 12], x[2 * HEAD + 12:]
@@ -389,10 +417,21 @@ def rows():
             x[at + 1] = fma(b, cos[i], mul(a, sin[i]))
     say("rope", [bits(a) for a in x[:2 * HEAD]])
 
+    wide, half = 40, 19
+    x = [from_bits(u) for u in Some(22).floats(3 * wide, 118, 10)]
+    cos, sin = x[2 * wide:], x[2 * wide + wide // 2:]
+    for h in range(2):
+        for i in range(half):
+            at = h * wide + i
+            a, b = x[at], x[at + half]
+            x[at] = fma(a, cos[i], neg(mul(b, sin[i])))
+            x[at + half] = fma(b, cos[i], mul(a, sin[i]))
+    say("rope_halves", [bits(a) for a in x[:2 * wide]])
 
-def attention():
+
+def attention(name, seed, window, cap):
     page = HEAD * 64
-    x = [from_bits(u) for u in Some(16).floats(4 * page + QUERIES * GROUP * HEAD, 122, 8)]
+    x = [from_bits(u) for u in Some(seed).floats(4 * page + QUERIES * GROUP * HEAD, 122, 8)]
     out = []
     for h in range(QUERIES * GROUP):
         pos = POS + h // GROUP
@@ -401,12 +440,17 @@ def attention():
         for p in range(pos // 64 + 1):
             keys, values = x[2 * p * page:], x[(2 * p + 1) * page:]
             n = min(64, pos + 1 - 64 * p)
+            begin = max(0, pos + 1 - window - 64 * p) if window else 0
+            if begin >= n:
+                continue
             score = []
             for j in range(n):
                 s = ZERO
                 for d in range(HEAD):
                     s = fma(q[d], keys[d * 64 + j], s)
-                score.append(mul(s, lit(F(1, 4))))
+                s = mul(s, lit(F(1, 4)))
+                s = soft_cap(s, cap) if cap else s
+                score.append(s if j >= begin else Fl(1, INF))
             score += [Fl(1, INF)] * (64 - n)
             now = largest(tree(lanes_sum(score, largest, Fl(1, INF)), largest), m)
             c = exp(sub(m, now))
@@ -415,10 +459,10 @@ def attention():
             m = now
             for d in range(HEAD):
                 o[d] = mul(o[d], c)
-                for j in range(n):
+                for j in range(begin, n):
                     o[d] = fma(weight[j], values[j * HEAD + d], o[d])
         out += [bits(div(v, total)) for v in o]
-    say("attend", out)
+    say(name, out)
 
 
 def softmax():
@@ -475,6 +519,7 @@ else:
     rounding()
     edge()
     rows()
-    attention()
+    attention("attend", 16, 0, None)
+    attention("attend, window", 23, 2, lit(5))
     softmax()
     finite()

@@ -101,7 +101,7 @@ layer(const struct reference *r, uint32_t number, double *x, size_t n)
 	double y[64], q[64], o[64], gate[64], up[64];
 
 	for (size_t t = 0; t < n; t++, x += dim) {
-		norm(y, x, r->w + l->attn_norm, dim, hp->rms_eps);
+		norm(y, x, r->w + l->attn_norm, dim, hp->norm_eps);
 		product(q, r->w + l->qkv, y, qs, dim);
 		product(k + t * ks, r->w + l->qkv + qs * dim, y, ks, dim);
 		product(v + t * ks, r->w + l->qkv + (qs + ks) * dim, y, ks, dim);
@@ -111,7 +111,7 @@ layer(const struct reference *r, uint32_t number, double *x, size_t n)
 		product(y, r->w + l->out, o, dim, qs);
 		for (size_t i = 0; i < dim; i++)
 			x[i] += y[i];
-		norm(y, x, r->w + l->ffn_norm, dim, hp->rms_eps);
+		norm(y, x, r->w + l->ffn_norm, dim, hp->norm_eps);
 		product(gate, r->w + l->gate_up, y, hp->ffn, dim);
 		product(up, r->w + l->gate_up + hp->ffn * dim, y, hp->ffn, dim);
 		for (size_t i = 0; i < hp->ffn; i++)
@@ -138,7 +138,7 @@ loss_of(const struct reference *r, const uint32_t *token, size_t n, size_t conte
 			layer(r, l, x, context);
 		for (size_t t = 0; t < context; t++) {
 			double sum = 0;
-			norm(y, x + t * hp->dim, r->w + r->net->output_norm, hp->dim, hp->rms_eps);
+			norm(y, x + t * hp->dim, r->w + r->net->output_norm, hp->dim, hp->norm_eps);
 			product(logits, r->w + r->net->head, y, hp->n_vocab, hp->dim);
 			for (size_t i = 0; i < hp->n_vocab; i++)
 				sum += exp(logits[i]);
@@ -198,7 +198,7 @@ set_up(struct setting *s, const struct shape *x)
 {
 	const struct hparams hp = { .arch = "llama", .n_layers = x->layers, .dim = x->dim, .n_heads = x->heads,
 		.n_kv_heads = x->kv_heads, .head_dim = x->dim / x->heads, .ffn = x->ffn, .n_vocab = x->vocab, .context = x->context,
-		.rope_dim = x->dim / x->heads, .rope_theta = 100, .rms_eps = 1e-3, .rope_scaling = ROPE_NONE, .rope_factor = 1,
+		.rope_dim = x->dim / x->heads, .rope_theta = 100, .norm_eps = 1e-3, .rope_scaling = ROPE_NONE, .rope_factor = 1,
 		.yarn_attn_factor = 1 };
 	const struct trainer_options o = { .threads = x->threads, .context = x->context, .beta1 = 0.9, .beta2 = 0.95,
 		.epsilon = 1e-8 };

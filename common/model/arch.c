@@ -1,0 +1,91 @@
+#include "model/arch.h"
+
+#include <stddef.h>
+#include <string.h>
+
+const struct arch_tensor arch_layer[ARCH_SLOTS] = {
+	[ATTN_NORM] = { "attn_norm.weight", SIZE_DIM, SIZE_ONE },
+	[ATTN_NORM_BIAS] = { "attn_norm.bias", SIZE_DIM, SIZE_ONE },
+	[ATTN_NORM_2] = { "attn_norm_2.weight", SIZE_DIM, SIZE_ONE },
+	[ATTN_NORM_2_BIAS] = { "attn_norm_2.bias", SIZE_DIM, SIZE_ONE },
+	[ATTN_Q] = { "attn_q.weight", SIZE_DIM, SIZE_HEADS },
+	[ATTN_Q_BIAS] = { "attn_q.bias", SIZE_HEADS, SIZE_ONE },
+	[ATTN_K] = { "attn_k.weight", SIZE_DIM, SIZE_KV_HEADS },
+	[ATTN_K_BIAS] = { "attn_k.bias", SIZE_KV_HEADS, SIZE_ONE },
+	[ATTN_V] = { "attn_v.weight", SIZE_DIM, SIZE_KV_HEADS },
+	[ATTN_V_BIAS] = { "attn_v.bias", SIZE_KV_HEADS, SIZE_ONE },
+	[ATTN_Q_NORM] = { "attn_q_norm.weight", SIZE_HEAD, SIZE_ONE },
+	[ATTN_K_NORM] = { "attn_k_norm.weight", SIZE_HEAD, SIZE_ONE },
+	[ATTN_OUTPUT] = { "attn_output.weight", SIZE_HEADS, SIZE_DIM },
+	[ATTN_OUTPUT_BIAS] = { "attn_output.bias", SIZE_DIM, SIZE_ONE },
+	[ATTN_POST_NORM] = { "post_attention_norm.weight", SIZE_DIM, SIZE_ONE },
+	[FFN_NORM] = { "ffn_norm.weight", SIZE_DIM, SIZE_ONE },
+	[FFN_NORM_BIAS] = { "ffn_norm.bias", SIZE_DIM, SIZE_ONE },
+	[FFN_GATE] = { "ffn_gate.weight", SIZE_DIM, SIZE_FFN },
+	[FFN_GATE_BIAS] = { "ffn_gate.bias", SIZE_FFN, SIZE_ONE },
+	[FFN_UP] = { "ffn_up.weight", SIZE_DIM, SIZE_FFN },
+	[FFN_UP_BIAS] = { "ffn_up.bias", SIZE_FFN, SIZE_ONE },
+	[FFN_DOWN] = { "ffn_down.weight", SIZE_FFN, SIZE_DIM },
+	[FFN_DOWN_BIAS] = { "ffn_down.bias", SIZE_DIM, SIZE_ONE },
+	[FFN_POST_NORM] = { "post_ffw_norm.weight", SIZE_DIM, SIZE_ONE },
+};
+
+const struct arch_tensor arch_ends[ARCH_ENDS] = {
+	[TOKEN_EMBD] = { "token_embd.weight", SIZE_DIM, SIZE_VOCAB },
+	[POSITION_EMBD] = { "position_embd.weight", SIZE_DIM, SIZE_CONTEXT },
+	[OUTPUT_NORM] = { "output_norm.weight", SIZE_DIM, SIZE_ONE },
+	[OUTPUT_NORM_BIAS] = { "output_norm.bias", SIZE_DIM, SIZE_ONE },
+	[OUTPUT] = { "output.weight", SIZE_DIM, SIZE_VOCAB },
+	[OUTPUT_BIAS] = { "output.bias", SIZE_VOCAB, SIZE_ONE },
+	[ROPE_FREQS] = { "rope_freqs.weight", SIZE_PAIRS, SIZE_ONE },
+};
+
+/* ---- the architectures ---- */
+
+#define BIT(slot) (UINT64_C(1) << (slot))
+#define END(end) (1u << (end))
+
+#define QKV (BIT(ATTN_Q) | BIT(ATTN_K) | BIT(ATTN_V))
+#define QKV_BIASES (BIT(ATTN_Q_BIAS) | BIT(ATTN_K_BIAS) | BIT(ATTN_V_BIAS))
+#define QK_NORMS (BIT(ATTN_Q_NORM) | BIT(ATTN_K_NORM))
+#define NORM_BIASES (BIT(ATTN_NORM_BIAS) | BIT(FFN_NORM_BIAS))
+#define POST_NORMS (BIT(ATTN_POST_NORM) | BIT(FFN_POST_NORM))
+#define MATRICES (QKV | BIT(ATTN_OUTPUT) | BIT(FFN_UP) | BIT(FFN_DOWN)) /* of every layer */
+#define BIASES (QKV_BIASES | BIT(ATTN_OUTPUT_BIAS) | BIT(FFN_UP_BIAS) | BIT(FFN_DOWN_BIAS))
+#define LLAMA (BIT(ATTN_NORM) | MATRICES | BIT(FFN_NORM) | BIT(FFN_GATE))
+#define PLAIN_ENDS (END(TOKEN_EMBD) | END(OUTPUT_NORM) | END(OUTPUT))
+#define BIAS_ENDS (PLAIN_ENDS | END(OUTPUT_NORM_BIAS))
+
+static const struct arch archs[] = {
+	{ .name = "llama", .rope = ROPE_PAIRS, .needs = LLAMA, .ends = PLAIN_ENDS | END(ROPE_FREQS) },
+	{ .name = "granite", .rope = ROPE_PAIRS, .needs = LLAMA, .ends = PLAIN_ENDS, .keys = KEY_SCALES },
+	{ .name = "qwen2", .rope = ROPE_HALVES, .needs = LLAMA | QKV_BIASES, .ends = PLAIN_ENDS },
+	{ .name = "qwen3", .rope = ROPE_HALVES, .needs = LLAMA | QK_NORMS, .ends = PLAIN_ENDS },
+	{ .name = "olmo2", .rope = ROPE_HALVES, .needs = MATRICES | BIT(FFN_GATE) | QK_NORMS | POST_NORMS, .ends = PLAIN_ENDS, .whole_row_norms = true },
+	{ .name = "gemma", .rope = ROPE_HALVES, .act = ACT_GELU, .needs = LLAMA, .ends = PLAIN_ENDS, .scales_embedding = true },
+	{ .name = "gemma2", .rope = ROPE_HALVES, .act = ACT_GELU, .needs = LLAMA | POST_NORMS, .ends = PLAIN_ENDS, .scales_embedding = true,
+	    .keys = KEY_WINDOW | KEY_ATTN_CAP | KEY_FINAL_CAP, .window_period = 2, .dim_scale_layers = 46 },
+	{ .name = "gemma3", .rope = ROPE_HALVES, .act = ACT_GELU, .needs = LLAMA | QK_NORMS | POST_NORMS, .ends = PLAIN_ENDS, .scales_embedding = true,
+	    .keys = KEY_WINDOW | KEY_FINAL_CAP, .window_period = 6, .window_theta = 10000, .dim_scale_layers = 62 },
+	{ .name = "gpt2", .norm = NORM_LAYER, .rope = ROPE_ABSENT, .act = ACT_GELU,
+	    .needs = BIT(ATTN_NORM) | BIT(FFN_NORM) | NORM_BIASES | MATRICES | BIASES, .ends = BIAS_ENDS | END(POSITION_EMBD) },
+	{ .name = "starcoder2", .norm = NORM_LAYER, .rope = ROPE_HALVES, .act = ACT_GELU,
+	    .needs = BIT(ATTN_NORM) | BIT(FFN_NORM) | NORM_BIASES | MATRICES | BIASES, .ends = BIAS_ENDS },
+	{ .name = "gptneox", .norm = NORM_LAYER, .rope = ROPE_HALVES, .act = ACT_GELU,
+	    .needs = BIT(ATTN_NORM) | BIT(FFN_NORM) | NORM_BIASES | MATRICES | BIASES, .ends = BIAS_ENDS, .keys = KEY_PARALLEL },
+	{ .name = "phi2", .norm = NORM_LAYER, .rope = ROPE_HALVES, .act = ACT_GELU, .parallel = true,
+	    .needs = BIT(ATTN_NORM) | BIT(ATTN_NORM_BIAS) | MATRICES | BIASES, .ends = BIAS_ENDS | END(OUTPUT_BIAS) },
+	{ .name = "falcon", .norm = NORM_LAYER, .rope = ROPE_HALVES, .act = ACT_GELU, .parallel = true,
+	    .needs = BIT(ATTN_NORM) | BIT(ATTN_NORM_BIAS) | MATRICES, .may = BIT(ATTN_NORM_2) | BIT(ATTN_NORM_2_BIAS), .ends = BIAS_ENDS },
+	{ .name = "stablelm", .norm = NORM_LAYER, .rope = ROPE_HALVES, .parallel_without_norm = true,
+	    .needs = BIT(ATTN_NORM) | BIT(ATTN_NORM_BIAS) | MATRICES | BIT(FFN_GATE), .may = QKV_BIASES | BIT(FFN_NORM) | BIT(FFN_NORM_BIAS), .ends = BIAS_ENDS },
+};
+
+const struct arch *
+arch_find(const char *name)
+{
+	for (size_t i = 0; i < sizeof archs / sizeof *archs; i++)
+		if (strcmp(archs[i].name, name) == 0)
+			return &archs[i];
+	return NULL;
+}

@@ -1,0 +1,83 @@
+/*
+ * arch.h: what differs between architectures, as data (mai-architectures(7)).
+ *
+ * A layer is always the same steps:
+ *
+ *	h = norm(x)               attn_norm
+ *	q, k, v = h W + b         each head of q and k, or the whole rows, with a norm of their own; then rotated
+ *	a = attention(q, k, v)    maybe within a window, maybe with soft caps
+ *	x = x + norm(a W + b)     attn_output, post_attention_norm
+ *	h = norm(x)               ffn_norm; of a parallel layer from the x at its beginning
+ *	f = act(h W + b) * (h W + b)
+ *	x = x + norm(f W + b)     ffn_down, post_ffw_norm
+ *
+ * Which tensors there are says which of them are left out; the rest is here.
+ */
+#ifndef MAI_MODEL_ARCH_H
+#define MAI_MODEL_ARCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Tensors of a layer. */
+enum arch_slot {
+	ATTN_NORM, ATTN_NORM_BIAS, ATTN_NORM_2, ATTN_NORM_2_BIAS,
+	ATTN_Q, ATTN_Q_BIAS, ATTN_K, ATTN_K_BIAS, ATTN_V, ATTN_V_BIAS, /* or rows of attn_qkv, one below the other */
+	ATTN_Q_NORM, ATTN_K_NORM,
+	ATTN_OUTPUT, ATTN_OUTPUT_BIAS, ATTN_POST_NORM,
+	FFN_NORM, FFN_NORM_BIAS,
+	FFN_GATE, FFN_GATE_BIAS, FFN_UP, FFN_UP_BIAS, FFN_DOWN, FFN_DOWN_BIAS, FFN_POST_NORM,
+	ARCH_SLOTS,
+};
+
+/* Tensors beside the layers. */
+enum arch_end {
+	TOKEN_EMBD, POSITION_EMBD, OUTPUT_NORM, OUTPUT_NORM_BIAS, OUTPUT, OUTPUT_BIAS, ROPE_FREQS,
+	ARCH_ENDS,
+};
+
+enum arch_norm { NORM_RMS, NORM_LAYER };
+enum arch_rope { ROPE_PAIRS, ROPE_HALVES, ROPE_ABSENT }; /* elements 2i and 2i + 1 are a pair; i and i + half of them; none are */
+enum arch_act { ACT_SILU, ACT_GELU };
+
+/* Numbers that a file may state for this architecture: keys, behind its name. */
+enum arch_key {
+	KEY_WINDOW = 1 << 0,        /* attention.sliding_window, and its _pattern */
+	KEY_ATTN_CAP = 1 << 1,      /* attn_logit_softcapping */
+	KEY_FINAL_CAP = 1 << 2,     /* final_logit_softcapping */
+	KEY_SCALES = 1 << 3,        /* attention.scale, residual_scale, embedding_scale, logit_scale */
+	KEY_PARALLEL = 1 << 4,      /* use_parallel_residual, true where it is absent */
+};
+
+struct arch {
+	const char *name; /* general.architecture */
+	enum arch_norm norm;
+	enum arch_rope rope;
+	enum arch_act act;
+	uint64_t needs, may;       /* tensors of a layer: bits 1 << arch_slot */
+	uint32_t ends;             /* that it may have: bits 1 << arch_end; token_embd and output_norm it must have */
+	uint32_t keys;             /* bits of arch_key */
+	bool parallel;             /* attention and feed-forward both begin with the layer's input */
+	bool parallel_without_norm; /* where there is no ffn_norm */
+	bool whole_row_norms;      /* those of q and k are over all heads at once */
+	bool scales_embedding;     /* by the root of dim */
+	uint32_t window_period;    /* every so many layers the last one has no window; 0: all have one */
+	double window_theta;       /* theta of layers with a window, which scale nothing; 0: that of the others */
+	uint32_t dim_scale_layers; /* with so many layers scores are scaled by the root of dim / heads, not of the size of a head */
+};
+
+/* NULL: none that is known. */
+const struct arch *arch_find(const char *name);
+
+/* Shapes, as functions of hyper-parameters. */
+enum arch_size { SIZE_ONE, SIZE_DIM, SIZE_HEAD, SIZE_HEADS, SIZE_KV_HEADS, SIZE_FFN, SIZE_VOCAB, SIZE_CONTEXT, SIZE_PAIRS };
+
+/* rows SIZE_ONE: a vector of f32; else a matrix, whose rows are what comes out. */
+struct arch_tensor {
+	const char *name; /* of a layer's without "blk.N." */
+	enum arch_size cols, rows;
+};
+extern const struct arch_tensor arch_layer[ARCH_SLOTS];
+extern const struct arch_tensor arch_ends[ARCH_ENDS];
+
+#endif

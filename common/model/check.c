@@ -1,0 +1,371 @@
+/* Can this model be computed? See model_check. */
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "model/model.h"
+#include "model/tile.h"
+#include "model/types.h"
+
+/* An adapter, or what training keeps, is of an architecture too, but no model. */
+static int
+check_type(const struct model *m)
+{
+	struct gguf_string s = { "model", 5 };
+
+	if (gguf_get_string(m->files[0], "general.type", &s) < 0)
+		return -1;
+	if (gguf_string_is(s, "model"))
+		return 0;
+	return err_set(ERR_DATA, "%s: no model: its general.type is \"%.*s\"", m->files[0]->path, (int)s.len, s.data);
+}
+
+/* ---- hyper-parameters ---- */
+
+static int
+bad(const struct model *m, const char *what, double value)
+{
+	return err_set(ERR_DATA, "%s: %s is %.9g, which can't be computed", m->files[0]->path, what, value);
+}
+
+/* The same for the key ARCH.suffix. */
+static int
+bad_key(const struct model *m, const char *suffix, double value)
+{
+	char key[128];
+
+	snprintf(key, sizeof key, "%s.%s", m->hp.arch, suffix);
+	return bad(m, key, value);
+}
+
+static int
+check_hparams(const struct model *m)
+{
+	const struct hparams *hp = &m->hp;
+
+	if (hp->dim == 0)
+		return bad_key(m, "embedding_length", hp->dim);
+	if (hp->n_heads == 0)
+		return bad_key(m, "attention.head_count", hp->n_heads);
+	if (hp->n_kv_heads == 0 || hp->n_heads % hp->n_kv_heads != 0)
+		return bad_key(m, "attention.head_count_kv", hp->n_kv_heads);
+	if (hp->head_dim == 0 || hp->head_dim % 2 != 0 || (uint64_t)hp->head_dim * hp->n_heads > MODEL_MAX_DIM)
+		return bad(m, "the size of a head", hp->head_dim);
+	if (hp->ffn == 0)
+		return bad_key(m, "feed_forward_length", hp->ffn);
+	if (hp->context == 0)
+		return bad_key(m, "context_length", hp->context);
+	if (hp->n_vocab == 0)
+		return bad(m, "the size of the vocabulary", hp->n_vocab);
+	if (!(hp->norm_eps > 0 && hp->norm_eps < 1))
+		return bad_key(m, hp->how->norm == NORM_RMS ? "attention.layer_norm_rms_epsilon" : "attention.layer_norm_epsilon", hp->norm_eps);
+	if (!(hp->attn_cap >= 0) || !(hp->final_cap >= 0))
+		return bad(m, "a soft cap", hp->attn_cap >= 0 ? hp->final_cap : hp->attn_cap);
+	if (!(hp->attention_scale > 0) || !(hp->logit_scale > 0))
+		return bad(m, "a scale", hp->attention_scale > 0 ? hp->logit_scale : hp->attention_scale);
+	return 0;
+}
+
+static int
+check_rope(const struct model *m)
+{
+	const struct hparams *hp = &m->hp;
+
+	if (hp->how->rope == ROPE_ABSENT)
+		return 0;
+	if (hp->rope_dim == 0 || hp->rope_dim % 2 != 0 || hp->rope_dim > hp->head_dim)
+		return bad_key(m, "rope.dimension_count", hp->rope_dim);
+	if (!(hp->rope_theta >= 1))
+		return bad_key(m, "rope.freq_base", hp->rope_theta);
+	if (hp->rope_scaling == ROPE_OTHER)
+		return err_set(ERR_DATA, "%s: a type of %s.rope.scaling that can't be computed", m->files[0]->path, hp->arch);
+	if (!(hp->rope_factor > 0))
+		return bad_key(m, "rope.scaling.factor", hp->rope_factor);
+	if (!(hp->yarn_attn_factor > 0))
+		return bad_key(m, "rope.scaling.attn_factor", hp->yarn_attn_factor);
+	if (hp->rope_scaling != ROPE_YARN)
+		return 0;
+	if (hp->rope_original_context == 0)
+		return bad_key(m, "rope.scaling.original_context_length", hp->rope_original_context);
+	if (!(hp->yarn_beta_slow > 0 && hp->yarn_beta_fast > hp->yarn_beta_slow))
+		return bad_key(m, "rope.scaling.yarn_beta_fast", hp->yarn_beta_fast);
+	return 0;
+}
+
+/* Keys that change what a model computes, in ways that its architecture does not have here. */
+static int
+check_extras(const struct model *m)
+{
+	static const struct {
+		const char *suffix;
+		uint32_t known; /* to architectures with this key */
+	} extra[] = {
+		{ "expert_count", 0 }, { "attention.clamp_kqv", 0 }, { "attention.max_alibi_bias", 0 }, { "rope.scaling.yarn_log_multiplier", 0 },
+		{ "attention.sliding_window", KEY_WINDOW }, { "attn_logit_softcapping", KEY_ATTN_CAP }, { "final_logit_softcapping", KEY_FINAL_CAP },
+		{ "attention.scale", KEY_SCALES }, { "logit_scale", KEY_SCALES }, { "residual_scale", KEY_SCALES }, { "embedding_scale", KEY_SCALES },
+	};
+	char key[128];
+	uint64_t n;
+	double v;
+
+	for (size_t i = 0; i < sizeof extra / sizeof *extra; i++) {
+		snprintf(key, sizeof key, "%s.%s", m->hp.arch, extra[i].suffix);
+		const struct gguf_key *k = gguf_find(m->files[0], key);
+		if (!k || m->hp.how->keys & extra[i].known)
+			continue;
+		if (k->kind == GGUF_F32 || k->kind == GGUF_F64 ? gguf_get_f64(m->files[0], key, &v) == 1 && v == 0
+		    : gguf_get_u64(m->files[0], key, &n) == 1 && n == 0)
+			continue;
+		return err_set(ERR_DATA, "%s: the key %s asks for what can't be computed", m->files[0]->path, key);
+	}
+	return 0;
+}
+
+/* ---- tensors ---- */
+
+static uint64_t
+size_of(const struct hparams *hp, enum arch_size s)
+{
+	switch (s) {
+	case SIZE_DIM:
+		return hp->dim;
+	case SIZE_HEAD:
+		return hp->head_dim;
+	case SIZE_HEADS:
+		return (uint64_t)hp->n_heads * hp->head_dim;
+	case SIZE_KV_HEADS:
+		return (uint64_t)hp->n_kv_heads * hp->head_dim;
+	case SIZE_FFN:
+		return hp->ffn;
+	case SIZE_VOCAB:
+		return hp->n_vocab;
+	case SIZE_CONTEXT:
+		return hp->context;
+	case SIZE_PAIRS:
+		return hp->rope_dim / 2;
+	case SIZE_ONE:
+		break;
+	}
+	return 0;
+}
+
+/* cols x rows of a layer's tensor; rows 0: a vector. */
+static void
+shape_of(const struct hparams *hp, enum arch_slot slot, uint64_t *cols, uint64_t *rows)
+{
+	bool whole = hp->how && hp->how->whole_row_norms;
+
+	*cols = size_of(hp, arch_layer[slot].cols);
+	*rows = size_of(hp, arch_layer[slot].rows);
+	if (whole && slot == ATTN_Q_NORM)
+		*cols = size_of(hp, SIZE_HEADS);
+	if (whole && slot == ATTN_K_NORM)
+		*cols = size_of(hp, SIZE_KV_HEADS);
+}
+
+/* Refuses a tensor that is absent, or not cols x rows (rows 0: a vector of f32). */
+static int
+check_tensor(const struct model *m, const struct gguf_tensor *t, const char *name, uint64_t cols, uint64_t rows)
+{
+	const char *path = m->files[0]->path;
+	uint32_t type;
+
+	if (!t)
+		return err_set(ERR_DATA, "%s: no tensor %s", path, name);
+	if (t->ne[0] != cols || t->ne[1] != (rows ? rows : 1) || t->ne[2] != 1 || t->ne[3] != 1)
+		return err_set(ERR_DATA, "%s: tensor %s is %" PRIu64 " x %" PRIu64 ", wanted is %" PRIu64 " x %" PRIu64, path,
+		    name, t->ne[0], t->ne[1], cols, rows ? rows : 1);
+	type = type_is_tiled(t->type) ? t->type - TYPE_X16 : t->type;
+	if (rows ? !tile_supports(type) : t->type != TYPE_F32)
+		return err_set(ERR_DATA, "%s: tensor %s is of type %s, which can't be computed", path, name,
+		    type_info(t->type)->name);
+	return 0;
+}
+
+static bool
+is_fused(enum arch_slot slot)
+{
+	return slot >= ATTN_Q && slot <= ATTN_V_BIAS;
+}
+
+static bool
+is_bias(enum arch_slot slot)
+{
+	return strstr(arch_layer[slot].name, ".bias") != NULL;
+}
+
+bool
+model_part(const struct model *m, uint32_t layer, enum arch_slot slot, struct model_part *p)
+{
+	uint64_t q = size_of(&m->hp, SIZE_HEADS), kv = size_of(&m->hp, SIZE_KV_HEADS);
+
+	*p = (struct model_part){ 0 };
+	snprintf(p->name, sizeof p->name, "blk.%" PRIu32 ".%s", layer, arch_layer[slot].name);
+	if ((p->tensor = model_tensor(m, p->name)))
+		p->rows = arch_layer[slot].rows == SIZE_ONE ? p->tensor->ne[0] : p->tensor->ne[1];
+	if (p->tensor || !is_fused(slot))
+		return p->tensor != NULL;
+	snprintf(p->name, sizeof p->name, "blk.%" PRIu32 ".attn_qkv.%s", layer, is_bias(slot) ? "bias" : "weight");
+	p->tensor = model_tensor(m, p->name);
+	p->first = slot < ATTN_K ? 0 : slot < ATTN_V ? q : q + kv;
+	p->rows = slot < ATTN_K ? q : kv;
+	return p->tensor != NULL;
+}
+
+static int
+check_part(const struct model *m, const struct model_part *p, enum arch_slot slot)
+{
+	uint64_t cols, rows;
+
+	shape_of(&m->hp, slot, &cols, &rows);
+	if (strstr(p->name, ".attn_qkv.")) {
+		uint64_t all = size_of(&m->hp, SIZE_HEADS) + 2 * size_of(&m->hp, SIZE_KV_HEADS);
+		return is_bias(slot) ? check_tensor(m, p->tensor, p->name, all, 0) : check_tensor(m, p->tensor, p->name, cols, all);
+	}
+	return check_tensor(m, p->tensor, p->name, cols, rows);
+}
+
+static int
+check_layer(const struct model *m, uint32_t layer)
+{
+	struct model_part p;
+
+	for (enum arch_slot i = 0; i < ARCH_SLOTS; i++) {
+		bool wanted = m->hp.how->needs >> i & 1;
+		if (!wanted && !(m->hp.how->may >> i & 1))
+			continue;
+		bool is = model_part(m, layer, i, &p);
+		if (!is && wanted)
+			return err_set(ERR_DATA, "%s: no tensor blk.%" PRIu32 ".%s", m->files[0]->path, layer, arch_layer[i].name);
+		if (is && check_part(m, &p, i) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Is the name "blk.N." of its layer, and `rest`? */
+static bool
+is_of_layer(struct gguf_string name, const char *rest)
+{
+	char known[GGUF_MAX_NAME];
+
+	snprintf(known, sizeof known, "blk.%" PRId64 ".%s", model_layer(name), rest);
+	return gguf_string_is(name, known);
+}
+
+bool
+model_matrix(const struct model *m, const char *name, uint64_t *cols, uint64_t *rows)
+{
+	struct gguf_string s = { name, strlen(name) };
+
+	if (gguf_string_is(s, "token_embd.weight") || gguf_string_is(s, "output.weight")) {
+		*cols = m->hp.dim;
+		*rows = m->hp.n_vocab;
+		return true;
+	}
+	for (enum arch_slot i = 0; i < ARCH_SLOTS && model_layer(s) >= 0 && model_layer(s) < m->hp.n_layers; i++)
+		if (arch_layer[i].rows != SIZE_ONE && is_of_layer(s, arch_layer[i].name)) {
+			shape_of(&m->hp, i, cols, rows);
+			return true;
+		}
+	return false;
+}
+
+static bool
+is_known(const struct arch *a, struct gguf_string name)
+{
+	uint64_t slots = a->needs | a->may;
+
+	for (enum arch_end i = 0; i < ARCH_ENDS; i++)
+		if (a->ends >> i & 1 && gguf_string_is(name, arch_ends[i].name))
+			return true;
+	if (model_layer(name) < 0)
+		return false;
+	for (enum arch_slot i = 0; i < ARCH_SLOTS; i++)
+		if (slots >> i & 1 && is_of_layer(name, arch_layer[i].name))
+			return true;
+	return is_of_layer(name, "attn_qkv.weight") || (slots >> ATTN_Q_BIAS & 1 && is_of_layer(name, "attn_qkv.bias"));
+}
+
+/* A tensor that is not known would be left out of the computation. */
+static int
+check_unknown(const struct model *m)
+{
+	for (uint32_t f = 0; f < m->n_files; f++) {
+		const struct gguf *g = m->files[f];
+		for (uint64_t i = 0; i < g->n_tensors; i++) {
+			struct gguf_string name = g->tensors[i].name;
+			if (!is_known(m->hp.how, name))
+				return err_set(ERR_DATA, "%s: tensor %.*s is none of those that are computed", g->path,
+				    (int)name.len, name.data);
+		}
+	}
+	return 0;
+}
+
+static int
+check_end(const struct model *m, const struct gguf_tensor *t, enum arch_end i)
+{
+	const struct arch_tensor *a = &arch_ends[i];
+
+	return check_tensor(m, t, a->name, size_of(&m->hp, a->cols), size_of(&m->hp, a->rows));
+}
+
+/* Those that must be there, and in whichever file there are others. */
+static int
+check_ends(const struct model *m)
+{
+	if (m->has_embedding && check_end(m, model_tensor(m, arch_ends[TOKEN_EMBD].name), TOKEN_EMBD) < 0)
+		return -1;
+	if (m->has_embedding && m->hp.how->ends >> POSITION_EMBD & 1 && !model_tensor(m, arch_ends[POSITION_EMBD].name))
+		return err_set(ERR_DATA, "%s: no tensor %s", m->files[0]->path, arch_ends[POSITION_EMBD].name);
+	if (m->has_head && (check_end(m, model_tensor(m, arch_ends[OUTPUT_NORM].name), OUTPUT_NORM) < 0 || check_end(m, model_output(m), OUTPUT) < 0))
+		return -1;
+	for (uint32_t f = 0; f < m->n_files; f++)
+		for (enum arch_end i = 0; i < ARCH_ENDS; i++) {
+			const struct gguf_tensor *t = gguf_tensor(m->files[f], arch_ends[i].name);
+			if (t && check_end(m, t, i) < 0)
+				return -1;
+		}
+	return 0;
+}
+
+/* Tokens that the embedding has no row for. */
+static int
+check_tokens(const struct model *m)
+{
+	const struct gguf *g = model_vocab_file(m);
+	const struct gguf_key *tokens = NULL;
+
+	if (g && gguf_get_array(g, "tokenizer.ggml.tokens", GGUF_STRING, &tokens) < 0)
+		return -1;
+	if (tokens && tokens->n > m->hp.n_vocab)
+		return err_set(ERR_DATA, "%s: %" PRIu64 " tokens, but the embedding has %" PRIu32 " rows", g->path, tokens->n,
+		    m->hp.n_vocab);
+	return 0;
+}
+
+int
+model_check(const struct model *m)
+{
+	if (check_type(m) < 0)
+		return -1;
+	if (!m->hp.how)
+		return err_set(ERR_DATA, "%s: the architecture %s can't be computed", m->files[0]->path, m->hp.arch);
+	if (check_hparams(m) < 0 || check_rope(m) < 0 || check_extras(m) < 0 || check_tokens(m) < 0)
+		return -1;
+	for (uint32_t i = m->layer_first; i < m->layer_last; i++)
+		if (check_layer(m, i) < 0)
+			return -1;
+	return check_ends(m) < 0 ? -1 : check_unknown(m);
+}
+
+int
+model_check_llama(const struct model *m)
+{
+	if (model_check(m) < 0)
+		return -1;
+	return strcmp(m->hp.arch, "llama") == 0 ? 0 : err_set(ERR_DATA, "%s: the architecture %s can be computed, but not trained", m->files[0]->path, m->hp.arch);
+}
