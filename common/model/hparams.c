@@ -215,6 +215,21 @@ read_scales(struct hparams *hp, const struct gguf *g)
 	return scale(g, hp, "residual_scale", &hp->residual_scale) < 0 || scale(g, hp, "logit_scale", &hp->logit_scale) < 0 ? -1 : 0;
 }
 
+/* Has any layer that is here a norm before its feed-forward block? */
+static bool
+has_ffn_norm(const struct gguf *g)
+{
+	static const char end[] = ".ffn_norm.weight";
+	const uint64_t n = sizeof end - 1;
+
+	for (uint64_t i = 0; i < g->n_tensors; i++) {
+		struct gguf_string name = g->tensors[i].name;
+		if (name.len > n && memcmp(name.data + name.len - n, end, n) == 0)
+			return true;
+	}
+	return false;
+}
+
 static int
 read_layout(struct hparams *hp, const struct gguf *g)
 {
@@ -226,7 +241,7 @@ read_layout(struct hparams *hp, const struct gguf *g)
 		return 0;
 	if (a->keys & KEY_PARALLEL && gguf_get_bool(g, named(&f, hp, "use_parallel_residual"), &parallel) < 0)
 		return -1;
-	hp->parallel = a->parallel || (a->keys & KEY_PARALLEL && parallel);
+	hp->parallel = a->parallel || (a->keys & KEY_PARALLEL && parallel) || (a->parallel_without_norm && !has_ffn_norm(g));
 	hp->window_period = a->window_period;
 	if (a->keys & KEY_WINDOW && (count(g, hp, "attention.sliding_window", MODEL_MAX_CONTEXT, &hp->window) < 0 ||
 	    count(g, hp, "attention.sliding_window_pattern", MODEL_MAX_LAYERS, &hp->window_period) < 0))

@@ -1,0 +1,123 @@
+#!/usr/bin/python3
+"""arch_random.py: models with random weights of architectures and shapes for which there are no fixtures.
+
+	arch_random.py names                 the models that can be made
+	arch_random.py write NAME FROM OUT   writes one; its tokenizer is that of the GGUF file FROM, with 257 to 300 tokens
+	arch_random.py compare ROWS PEER     ROWS: logits of positions, as mai_stream.py rows gives them; PEER: lines of a position
+	                                     and llama.cpp's probabilities. Prints how far logits are off; status 1 where too far
+
+A model is its hyper-parameters and its tensors; what they mean, who reads them says. Probabilities say what logits are, but for a number that
+is added to all.
+"""
+import json
+import os
+import sys
+
+import numpy as np
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
+import gguf
+
+# heads, KV heads, size of a head, ffn, layers
+LLAMA = ("attn_norm ffn_norm", "q k v output gate up down")
+
+
+def spec(arch, shape, vectors, matrices, biases="", ends="", keys=None, layer_norm=False):
+    return dict(arch=arch, shape=shape, vectors=vectors.split(), matrices=matrices.split(), biases=biases.split(), ends=ends.split(),
+                keys=keys or {}, eps="layer_norm_epsilon" if layer_norm else "layer_norm_rms_epsilon")
+
+
+MODELS = {
+    "granite": spec("granite", (4, 2, 16, 96, 3), *LLAMA, keys={"embedding_scale": 12.0, "residual_scale": 0.22, "attention.scale": 0.03, "logit_scale": 8.0}),
+    "starcoder2": spec("starcoder2", (4, 2, 16, 80, 3), "attn_norm ffn_norm", "q k v output up down", "attn_norm ffn_norm q k v output up down",
+                       "output_norm.bias", {"rope.freq_base": 100000.0}, True),
+    "starcoder2-untied": spec("starcoder2", (6, 1, 8, 64, 2), "attn_norm ffn_norm", "q k v output up down", "attn_norm ffn_norm q k v output up down",
+                              "output_norm.bias output.weight", None, True),
+    "falcon-two-norms": spec("falcon", (8, 2, 8, 96, 3), "attn_norm attn_norm_2", "qkv output up down", "attn_norm attn_norm_2", "output_norm.bias", None, True),
+    "gptneox-sequential": spec("gptneox", (4, 4, 16, 80, 3), "attn_norm ffn_norm", "qkv output up down", "attn_norm ffn_norm qkv output up down",
+                               "output_norm.bias output.weight", {"rope.dimension_count": 8, "use_parallel_residual": False}, True),
+    "stablelm-plain": spec("stablelm", (4, 2, 16, 96, 2), "attn_norm ffn_norm", "q k v output gate up down", "attn_norm ffn_norm",
+                           "output_norm.bias output.weight", {"rope.dimension_count": 8}, True),
+    "stablelm-parallel": spec("stablelm", (4, 4, 16, 96, 2), "attn_norm", "q k v output gate up down", "attn_norm q k v",
+                              "output_norm.bias output.weight", {"rope.dimension_count": 4, "use_parallel_residual": True}, True),
+    "phi2-fused": spec("phi2", (4, 4, 20, 96, 2), "attn_norm", "qkv output up down", "attn_norm qkv output up down",
+                       "output_norm.bias output.weight output.bias", {"rope.dimension_count": 10}, True),
+    "gpt2-untied": spec("gpt2", (3, 3, 24, 80, 3), "attn_norm ffn_norm", "qkv output up down", "attn_norm ffn_norm qkv output up down",
+                        "output_norm.bias output.weight position_embd.weight", None, True),
+    "qwen2-odd": spec("qwen2", (6, 2, 10, 72, 3), *LLAMA, "q k v", "output.weight", {"rope.freq_base": 10000.0}),
+    "qwen3-wide": spec("qwen3", (3, 1, 48, 40, 4), LLAMA[0] + " attn_q_norm attn_k_norm", LLAMA[1]),
+    "olmo2-gqa": spec("olmo2", (4, 2, 16, 64, 3), "attn_q_norm attn_k_norm post_attention_norm post_ffw_norm", LLAMA[1], ends="output.weight"),
+    "gemma-gqa": spec("gemma", (4, 2, 24, 64, 2), *LLAMA),
+    "gemma2-narrow": spec("gemma2", (4, 2, 24, 64, 5), LLAMA[0] + " post_attention_norm post_ffw_norm", LLAMA[1],
+                          keys={"attention.sliding_window": 5, "attn_logit_softcapping": 2.0, "final_logit_softcapping": 3.0}),
+    "gemma3-deep": spec("gemma3", (4, 1, 16, 64, 13), LLAMA[0] + " attn_q_norm attn_k_norm post_attention_norm post_ffw_norm", LLAMA[1],
+                        keys={"attention.sliding_window": 40, "rope.freq_base": 1000000.0}),
+}
+LONG = {"q": "attn_q", "k": "attn_k", "v": "attn_v", "qkv": "attn_qkv", "output": "attn_output", "gate": "ffn_gate", "up": "ffn_up", "down": "ffn_down"}
+
+
+def bool_key(name, value):
+    return gguf.text(name) + b"\7\0\0\0" + bytes([value])
+
+
+def write(name, source, path):
+    m, f, g = MODELS[name], gguf.File(source), np.random.default_rng(sum(name.encode()))
+    heads, kv, d, ffn, layers = m["shape"]
+    dim, vocab = (heads * d if m["arch"] not in ("qwen3", "gemma", "gemma2", "gemma3") else 64), f.tensors[b"token_embd.weight"][1][1]
+    rows = {"q": heads * d, "k": kv * d, "v": kv * d, "qkv": (heads + 2 * kv) * d, "output": dim, "gate": ffn, "up": ffn, "down": dim}
+    tensors = {}
+
+    def put(tensor, shape, mean, spread):
+        values = (mean + spread * g.standard_normal(shape[::-1])).astype("<f4")
+        tensors[tensor.encode()] = 0, list(shape), values.tobytes()
+
+    put("token_embd.weight", (dim, vocab), 0, 1 if "output.weight" in m["ends"] else 2 / dim ** 0.5)
+    put("output_norm.weight", (dim,), 1, 0.1)
+    for end in m["ends"]:
+        shape = {"output.weight": (dim, vocab), "output.bias": (vocab,), "output_norm.bias": (dim,), "position_embd.weight": (dim, 256)}[end]
+        put(end, shape, 0, 2 / dim ** 0.5 if end == "output.weight" else 0.3)
+    for layer in range(layers):
+        for v in m["vectors"]:
+            n = dim if "_q_" not in v and "_k_" not in v else d
+            if m["arch"] == "olmo2" and n == d:
+                n = rows["q"] if "_q_" in v else rows["k"]
+            put("blk.%d.%s.weight" % (layer, v), (n,), 1, 0.1)
+            if v in m["biases"]:
+                put("blk.%d.%s.bias" % (layer, v), (n,), 0, 0.2)
+        for w in m["matrices"]:
+            cols = heads * d if w == "output" else ffn if w == "down" else dim
+            put("blk.%d.%s.weight" % (layer, LONG[w]), (cols, rows[w]), 0, 1.5 / cols ** 0.5)
+            if w in m["biases"]:
+                put("blk.%d.%s.bias" % (layer, LONG[w]), (rows[w],), 0, 0.3)
+    about = {"context_length": 256, "embedding_length": dim, "block_count": layers, "feed_forward_length": ffn, "attention.head_count": heads,
+             "attention.head_count_kv": kv, "attention." + m["eps"]: 1e-5, "attention.key_length": d, "attention.value_length": d, "vocab_size": vocab}
+    about.update(m["keys"])
+    raw = [gguf.key(b"general.architecture", m["arch"].encode()), gguf.key(b"general.name", b"random weights")]
+    for k, v in about.items():
+        k = (m["arch"] + "." + k).encode()
+        raw.append(bool_key(k, v) if isinstance(v, bool) else gguf.key(k, v))
+    raw += [r for k, (r, _) in f.keys.items() if k.startswith(b"tokenizer.")]
+    gguf.write(path, raw, tensors)
+
+
+def compare(ours, theirs):
+    peer = [json.loads(line) for line in open(theirs)]
+    logits = np.fromfile(ours, "<f4").astype("f8").reshape(peer[-1]["position"] + 1, -1)
+    worst = 0
+    for at in peer:
+        tokens, p = np.array(at["p"]).T
+        known = p > 1e-30  # an f32 holds them as exactly as others
+        assert known.sum() > 200
+        d = logits[at["position"]][tokens[known].astype(int)] - np.log(p[known])
+        worst = max(worst, np.abs(d - np.median(d)).max())
+    limit = 0.03  # llama.cpp keeps keys and values in f16 there
+    print("largest %.2g of %g, spread of logits %.2g" % (worst, limit, logits.std()))
+    sys.exit(int(not worst < limit or logits.std() < 0.1))
+
+
+if sys.argv[1] == "names":
+    print(*MODELS)
+elif sys.argv[1] == "write":
+    write(*sys.argv[2:])
+else:
+    compare(*sys.argv[2:])

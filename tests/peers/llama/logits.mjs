@@ -1,0 +1,20 @@
+// What llama.cpp says of a prompt: node logits.mjs MODEL PROMPTS. PROMPTS: a file of lines of decimal ids. Prints for each the position of its
+// last id, counted over all prompts, and tokens with their probabilities there, as JSON.
+import { readFileSync } from "node:fs";
+import { getLlama } from "node-llama-cpp";
+
+const [path, prompts] = process.argv.slice(2);
+const llama = await getLlama({ gpu: false, build: "never", skipDownload: true, progressLogs: false, logLevel: "error", maxThreads: 1 });
+const model = await llama.loadModel({ modelPath: path });
+const context = await model.createContext({ contextSize: model.trainContextSize, threads: 1 });
+const sequence = context.getSequence();
+let before = 0;
+for (const line of readFileSync(prompts, "utf8").trim().split("\n")) {
+  const tokens = line.split(" ").map(Number);
+  await sequence.clearHistory();
+  const asked = [tokens.pop(), { generateNext: { probabilities: true, options: { temperature: 1, topK: 0, topP: 1, minP: 0 } } }];
+  const out = await sequence.controlledEvaluate([...tokens, asked]);
+  before += tokens.length + 1;
+  console.log(JSON.stringify({ position: before - 1, p: [...out[tokens.length].next.probabilities] }));
+}
+process.exit(0);

@@ -1,0 +1,22 @@
+# Architectures and shapes for which there are no fixtures: models with random weights, beside llama.cpp (by npm).
+
+load setup
+load stream
+no_leak_check
+
+@test "logits are llama.cpp's, where keys and values in f16 let them" {
+	need_numpy
+	need_shared models/arch/qwen2.gguf
+	[ -z "${MAI_SAN:-}" ] || skip "compared by the build without sanitizers"
+	npm_fetch "$top/build/llama" "$peers/llama" llama.cpp
+	cd "$BATS_TEST_TMPDIR" || return
+	"$peers/random_ids.py" 256 3 | cut -d ' ' -f 1-60 >ids
+	stream tokens <ids >in
+	for name in $("$peers/arch_random.py" names); do
+		echo "$name"
+		"$peers/arch_random.py" write "$name" "$SHARED/models/arch/qwen2.gguf" model.gguf
+		mai-run model.gguf <in | stream rows >rows
+		(cd "$top/build/llama" && node logits.mjs "$BATS_TEST_TMPDIR/model.gguf" "$BATS_TEST_TMPDIR/ids") >peer
+		"$peers/arch_random.py" compare rows peer
+	done
+}
