@@ -19,8 +19,7 @@ padded(size_t n)
 struct residual {
 	struct engine *e;
 	const struct norm *norm;
-	float *x;
-	const float *out;
+	float *x, *out;
 };
 
 static void
@@ -29,7 +28,7 @@ add_row(void *arg, size_t t)
 	const struct residual *r = arg;
 	const struct engine *e = r->e;
 	size_t dim = e->model->hp.dim;
-	float scale = (float)e->model->hp.residual_scale, *out = e->out + t * e->x_ld;
+	float scale = (float)e->model->hp.residual_scale, *out = r->out + t * e->x_ld;
 
 	engine_norm_row(e, r->norm, out, out, dim);
 	for (size_t i = 0; i < dim; i++)
@@ -41,7 +40,7 @@ add_row(void *arg, size_t t)
 static void
 add_product(struct engine *e, const struct weight *w, const struct norm *post, const float *in, size_t ld, float *x, size_t n)
 {
-	struct residual r = { .e = e, .norm = post, .x = x };
+	struct residual r = { .e = e, .norm = post, .x = x, .out = e->out };
 	bool apart = post->w || e->model->hp.residual_scale != 1;
 	struct products p = { .e = e, .add_to = apart ? NULL : x };
 
@@ -68,13 +67,17 @@ attention_block(struct engine *e, const struct layer *l, float *x, const struct 
 	add_product(e, &l->o, &l->attn_post, e->attended, e->q_ld, x, n);
 }
 
-/* The wide half of the feed-forward block, into e->gate. */
+/* The wide half of the feed-forward block, into e->gate; with experts all of it, into e->mixed. */
 static void
 feed_forward_begin(struct engine *e, const struct layer *l, const float *x, size_t n)
 {
 	const struct norm *norm = l->ffn.w || !e->model->hp.parallel ? &l->ffn : &l->attn;
 	struct products p = { .e = e, .gated = l->gate.data, .activated = !l->gate.data };
 
+	if (l->experts.n > 0) {
+		experts_run(e, l, x, n);
+		return;
+	}
 	if (p.gated) {
 		products_prepare(e, norm, x, e->x_ld, n, (const struct weight *[]){ &l->gate, &l->up }, 2);
 		products_add(&p, &l->gate, e->gate, e->ffn_ld, n);
@@ -87,6 +90,17 @@ feed_forward_begin(struct engine *e, const struct layer *l, const float *x, size
 }
 
 static void
+feed_forward_end(struct engine *e, const struct layer *l, float *x, size_t n)
+{
+	struct residual r = { .e = e, .norm = &l->ffn_post, .x = x, .out = e->mixed };
+
+	if (l->experts.n > 0)
+		pool_run(e->pool, n, add_row, &r);
+	else
+		add_product(e, &l->down, &l->ffn_post, e->gate, e->ffn_ld, x, n);
+}
+
+static void
 run_layer(struct engine *e, const struct layer *l, float *x, const struct engine_row *rows, size_t n, uint32_t number)
 {
 	bool parallel = e->model->hp.parallel;
@@ -96,7 +110,7 @@ run_layer(struct engine *e, const struct layer *l, float *x, const struct engine
 	attention_block(e, l, x, rows, n, number);
 	if (!parallel)
 		feed_forward_begin(e, l, x, n);
-	add_product(e, &l->down, &l->ffn_post, e->gate, e->ffn_ld, x, n);
+	feed_forward_end(e, l, x, n);
 }
 
 int
@@ -166,12 +180,14 @@ static int
 alloc_scratch(struct engine *e)
 {
 	const struct hparams *hp = &e->model->hp;
-	size_t widest = padded(hp->ffn > hp->dim ? hp->ffn : hp->dim), n = ENGINE_BATCH;
+	size_t ffn = hp->n_experts == 0 ? hp->ffn : hp->expert_ffn > hp->shared_ffn ? hp->expert_ffn : hp->shared_ffn, n = ENGINE_BATCH;
+	size_t widest = padded(ffn > hp->dim ? ffn : hp->dim), chosen = n * hp->experts_used, of_experts = hp->n_experts > 0 ? n : 0;
 
 	e->x_ld = padded(hp->dim);
 	e->q_ld = padded((size_t)hp->n_heads * hp->head_dim);
 	e->kv_ld = padded((size_t)hp->n_kv_heads * hp->head_dim);
-	e->ffn_ld = padded(hp->ffn);
+	e->ffn_ld = padded(ffn);
+	e->scores_ld = padded(hp->n_experts);
 	e->low_ld = e->adapters.n ? padded(weights_low_rows(&e->weights)) : 0;
 	if (e->q_ld > widest)
 		widest = e->q_ld;
@@ -189,6 +205,10 @@ alloc_scratch(struct engine *e)
 		{ &e->cos[1], n * e->rope[1].pairs, sizeof(float) }, { &e->sin[1], n * e->rope[1].pairs, sizeof(float) },
 		{ &e->position, e->x_ld, sizeof(float) },
 		{ &e->act.bf16, n * widest, sizeof(float) }, { &e->act.q8, q8_size((widest + 31) / 32 * 32, n), 1 },
+		{ &e->scores, of_experts * e->scores_ld, sizeof(float) }, { &e->chosen, chosen, sizeof(uint32_t) },
+		{ &e->chosen_weight, chosen, sizeof(float) }, { &e->gathered, of_experts * e->x_ld, sizeof(float) },
+		{ &e->gathered_row, of_experts, sizeof(size_t) }, { &e->gathered_weight, of_experts, sizeof(float) },
+		{ &e->mixed, of_experts * e->x_ld, sizeof(float) },
 		{ &e->page_of_row, n, sizeof(size_t) }, { &e->run, n + 1, sizeof(size_t) },
 	};
 	for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
@@ -248,13 +268,15 @@ engine_free(struct engine *e)
 	if (!e)
 		return;
 	float *scratch[] = { e->normed, e->q, e->k, e->v, e->attended, e->gate, e->up, e->out, e->low, e->cos[0], e->sin[0],
-		e->cos[1], e->sin[1], e->position };
+		e->cos[1], e->sin[1], e->position, e->scores, e->chosen_weight, e->gathered, e->gathered_weight, e->mixed };
 	for (size_t i = 0; i < sizeof scratch / sizeof *scratch; i++)
 		free(scratch[i]);
 	free(e->act.bf16);
 	free(e->act.q8);
 	free(e->page_keys);
 	free(e->page_values);
+	free(e->chosen);
+	free(e->gathered_row);
 	free(e->page_of_row);
 	free(e->run);
 	kv_free(e->kv);

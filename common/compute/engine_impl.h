@@ -22,6 +22,13 @@ struct engine {
 	float *cos[2], *sin[2];
 	float *position;          /* one row: what is added to an embedding */
 	struct activations act;   /* of the matrices that come next */
+
+	/* Of experts: scores, who is chosen with which weight, an expert's rows, and what is made of all. */
+	size_t scores_ld;
+	float *scores, *chosen_weight, *gathered, *gathered_weight, *mixed;
+	uint32_t *chosen;
+	size_t *gathered_row;
+
 	const float **page_keys, **page_values;
 	size_t *page_of_row;      /* where each row's pages begin in those */
 	size_t *run, n_runs;      /* rows at which runs begin that go through attention together, and behind them n */
@@ -57,6 +64,12 @@ void products_prepare(struct engine *e, const struct norm *norm, const float *x,
 /* One more matrix for the rows made ready last: y[t] = W x[t]. */
 void products_add(struct products *p, const struct weight *w, float *y, size_t ldy, size_t tokens);
 void products_run(struct products *p);
+
+/*
+ * experts.c: the feed-forward block of a layer with experts, from n rows of x into e->mixed. Experts come in ascending order, so that a row's
+ * result does not depend on what else is in the batch.
+ */
+void experts_run(struct engine *e, const struct layer *l, const float *x, size_t n);
 
 /*
  * attention.c: the rows of one batch, in each layer. attention_run takes e->q, e->k and e->v and leaves its result in

@@ -85,6 +85,7 @@ struct kernels {
 	/* y = (x - mean(x)) / sqrt(variance(x) + eps) * w + b (Ba, Kiros, Hinton 2016); b may be NULL */
 	void (*layer_norm)(float *y, const float *x, const float *w, const float *b, size_t n, float eps);
 	void (*add)(float *y, const float *x, size_t n);                                 /* y += x */
+	void (*add_scaled)(float *y, const float *x, float s, size_t n);                 /* y += s * x */
 	void (*silu_mul)(float *y, const float *gate, const float *up, size_t n);        /* y = silu(gate) * up */
 	/* y = gelu(gate) * up, in its form with tanh (Hendrycks, Gimpel 2016); without up, which may be NULL, y = gelu(gate) */
 	void (*gelu_mul)(float *y, const float *gate, const float *up, size_t n);

@@ -253,6 +253,16 @@ known_add(const struct kernels *k, float *x)
 }
 
 static uint64_t
+known_add_scaled(const struct kernels *k, float *x)
+{
+	uint32_t state = 24;
+
+	some_floats(&state, x, 2 * N + 1, 118, 14);
+	k->add_scaled(x, x + N, x[2 * N], N);
+	return hash_words(hash_begin, x, N);
+}
+
+static uint64_t
 known_silu(const struct kernels *k, float *x)
 {
 	uint32_t state = 14;
@@ -372,6 +382,7 @@ static const struct {
 	{ "rms_norm", known_norm, 0xc3456dbf2b532105 },
 	{ "layer_norm", known_layer_norm, 0x82e119f5a4baccae },
 	{ "add", known_add, 0x77601f6f2637a453 },
+	{ "add_scaled", known_add_scaled, 0x4170f089e19bc37a },
 	{ "silu_mul", known_silu, 0xdac148e1ccc43b71 },
 	{ "gelu_mul", known_gelu, 0xe52b47bd979caad3 },
 	{ "soft_cap", known_soft_cap, 0xba1c75c083c20cb3 },

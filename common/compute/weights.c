@@ -178,6 +178,52 @@ floats(const struct model_part *p)
 	return (const float *)(const void *)p->tensor->data + p->first; /* GGUF aligns tensors to 8 bytes and more */
 }
 
+/* The matrices of all experts, which lie one behind the other. */
+static int
+load_each(struct weight **to, const struct model *m, uint32_t number, enum arch_slot slot, struct pool *pool)
+{
+	struct model_part p;
+
+	if (!model_part(m, number, slot, &p))
+		return err_set(ERR_DATA, "%s: no tensor %s", m->files[0]->path, p.name);
+	if (!(*to = mem_alloc(m->hp.n_experts, sizeof **to)))
+		return -1;
+	for (uint32_t i = 0; i < m->hp.n_experts; i++) {
+		struct weight *w = &(*to)[i];
+		*w = (struct weight){ .type = p.tensor->type, .rows = p.rows, .cols = p.tensor->ne[0] };
+		if (interleave(w, p.tensor->data + i * p.rows * row_bytes(w), pool) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* A vector as a matrix of one row. */
+static int
+load_row(struct weight *w, const struct model_part *p, struct pool *pool)
+{
+	*w = (struct weight){ .type = TYPE_F32, .rows = 1, .cols = p->rows };
+	return interleave(w, p->tensor->data, pool);
+}
+
+static int
+load_experts(struct experts *x, const struct model *m, uint32_t number, struct pool *pool)
+{
+	const struct {
+		enum arch_slot slot;
+		struct weight *w;
+	} shared[] = { { FFN_ROUTER, &x->router }, { SHARED_GATE, &x->shared_gate }, { SHARED_UP, &x->shared_up }, { SHARED_DOWN, &x->shared_down } };
+	struct model_part p;
+
+	x->n = m->hp.n_experts;
+	if (load_each(&x->gate, m, number, EXPERTS_GATE, pool) < 0 || load_each(&x->up, m, number, EXPERTS_UP, pool) < 0 ||
+	    load_each(&x->down, m, number, EXPERTS_DOWN, pool) < 0)
+		return -1;
+	for (size_t i = 0; i < sizeof shared / sizeof *shared; i++)
+		if (model_part(m, number, shared[i].slot, &p) && load_rows(shared[i].w, m, &p, pool) < 0)
+			return -1;
+	return model_part(m, number, SHARED_ROUTER, &p) ? load_row(&x->shared_router, &p, pool) : 0;
+}
+
 /* Those that the layer has; model_check has seen that they are what they should be. */
 static int
 load_layer(struct layer *l, const struct model *m, const struct adapter_list *adapters, uint32_t number, struct pool *pool)
@@ -216,7 +262,7 @@ load_layer(struct layer *l, const struct model *m, const struct adapter_list *ad
 		if (model_part(m, number, ATTN_NORM_2_BIAS, &p))
 			l->attn.b = floats(&p);
 	}
-	return 0;
+	return m->hp.n_experts > 0 ? load_experts(&l->experts, m, number, pool) : 0;
 }
 
 /* A vector beside the layers; NULL: there is none. */
@@ -247,7 +293,7 @@ load_head(struct weights *w, const struct model *m, const struct adapter_list *a
 int
 weights_load(struct weights *w, const struct model *m, const struct adapter_list *adapters, struct pool *pool)
 {
-	*w = (struct weights){ .n_layers = m->layer_last - m->layer_first };
+	*w = (struct weights){ .n_layers = m->layer_last - m->layer_first, .experts_used = m->hp.experts_used };
 	w->layer = mem_alloc(w->n_layers, sizeof *w->layer);
 	if (!w->layer)
 		return -1;
@@ -278,6 +324,21 @@ free_matrix(struct weight *w)
 	free(w->adapters);
 }
 
+static void
+free_experts(struct experts *x)
+{
+	struct weight *one[] = { &x->router, &x->shared_router, &x->shared_gate, &x->shared_up, &x->shared_down };
+	struct weight *each[] = { x->gate, x->up, x->down };
+
+	for (size_t i = 0; i < sizeof one / sizeof *one; i++)
+		free_matrix(one[i]);
+	for (size_t i = 0; i < sizeof each / sizeof *each; i++) {
+		for (uint32_t k = 0; each[i] && k < x->n; k++)
+			free_matrix(&each[i][k]);
+		free(each[i]);
+	}
+}
+
 void
 weights_free(struct weights *w)
 {
@@ -286,6 +347,7 @@ weights_free(struct weights *w)
 		struct weight *all[] = { &l->q, &l->k, &l->v, &l->o, &l->gate, &l->up, &l->down };
 		for (size_t k = 0; k < sizeof all / sizeof *all; k++)
 			free_matrix(all[k]);
+		free_experts(&l->experts);
 	}
 	free(w->layer);
 	free_matrix(&w->head);
@@ -314,6 +376,16 @@ matrix_bytes(const struct weight *w)
 	return n + own_bytes(&w->adapters->a);
 }
 
+/* Of those that one token goes through. */
+static uint64_t
+expert_bytes(const struct experts *x, uint32_t used)
+{
+	uint64_t n = matrix_bytes(&x->router) + matrix_bytes(&x->shared_router) + matrix_bytes(&x->shared_gate) + matrix_bytes(&x->shared_up) +
+	    matrix_bytes(&x->shared_down);
+
+	return x->n == 0 ? 0 : n + used * (matrix_bytes(&x->gate[0]) + matrix_bytes(&x->up[0]) + matrix_bytes(&x->down[0]));
+}
+
 uint64_t
 weights_bytes(const struct weights *w)
 {
@@ -322,7 +394,7 @@ weights_bytes(const struct weights *w)
 	for (uint32_t i = 0; i < w->n_layers; i++) {
 		const struct layer *l = &w->layer[i];
 		n += matrix_bytes(&l->q) + matrix_bytes(&l->k) + matrix_bytes(&l->v) + matrix_bytes(&l->o) +
-		    matrix_bytes(&l->gate) + matrix_bytes(&l->up) + matrix_bytes(&l->down);
+		    matrix_bytes(&l->gate) + matrix_bytes(&l->up) + matrix_bytes(&l->down) + expert_bytes(&l->experts, w->experts_used);
 	}
 	return n;
 }

@@ -33,11 +33,20 @@ struct norm {
 	const float *w, *b; /* w NULL: there is none; b may be */
 };
 
+/* Of a layer that has them, each with a feed-forward block of its own. */
+struct experts {
+	uint32_t n;                      /* 0: none */
+	struct weight router;            /* n rows: how well a row and an expert go together */
+	struct weight *gate, *up, *down; /* [n] */
+	struct weight shared_router, shared_gate, shared_up, shared_down; /* no data: no shared one */
+};
+
 struct layer {
 	struct norm attn, ffn;             /* before a block */
 	struct norm attn_post, ffn_post;   /* behind it */
 	struct norm q_norm, k_norm;        /* of a head, or of all of a row */
 	struct weight q, k, v, o, gate, up, down; /* gate: no data where there is none */
+	struct experts experts;            /* in place of gate, up and down */
 };
 
 struct weights {
@@ -46,7 +55,7 @@ struct weights {
 	struct norm output_norm;             /* [dim]; none without the head */
 	struct weight head;
 	const float *rope_factors;           /* NULL: none */
-	uint32_t n_layers;
+	uint32_t n_layers, experts_used;     /* experts_used: by each row */
 	struct layer *layer;
 };
 

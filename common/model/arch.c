@@ -4,40 +4,48 @@
 #include <string.h>
 
 const struct arch_tensor arch_layer[ARCH_SLOTS] = {
-	[ATTN_NORM] = { "attn_norm.weight", SIZE_DIM, SIZE_ONE },
-	[ATTN_NORM_BIAS] = { "attn_norm.bias", SIZE_DIM, SIZE_ONE },
-	[ATTN_NORM_2] = { "attn_norm_2.weight", SIZE_DIM, SIZE_ONE },
-	[ATTN_NORM_2_BIAS] = { "attn_norm_2.bias", SIZE_DIM, SIZE_ONE },
-	[ATTN_Q] = { "attn_q.weight", SIZE_DIM, SIZE_HEADS },
-	[ATTN_Q_BIAS] = { "attn_q.bias", SIZE_HEADS, SIZE_ONE },
-	[ATTN_K] = { "attn_k.weight", SIZE_DIM, SIZE_KV_HEADS },
-	[ATTN_K_BIAS] = { "attn_k.bias", SIZE_KV_HEADS, SIZE_ONE },
-	[ATTN_V] = { "attn_v.weight", SIZE_DIM, SIZE_KV_HEADS },
-	[ATTN_V_BIAS] = { "attn_v.bias", SIZE_KV_HEADS, SIZE_ONE },
-	[ATTN_Q_NORM] = { "attn_q_norm.weight", SIZE_HEAD, SIZE_ONE },
-	[ATTN_K_NORM] = { "attn_k_norm.weight", SIZE_HEAD, SIZE_ONE },
-	[ATTN_OUTPUT] = { "attn_output.weight", SIZE_HEADS, SIZE_DIM },
-	[ATTN_OUTPUT_BIAS] = { "attn_output.bias", SIZE_DIM, SIZE_ONE },
-	[ATTN_POST_NORM] = { "post_attention_norm.weight", SIZE_DIM, SIZE_ONE },
-	[FFN_NORM] = { "ffn_norm.weight", SIZE_DIM, SIZE_ONE },
-	[FFN_NORM_BIAS] = { "ffn_norm.bias", SIZE_DIM, SIZE_ONE },
-	[FFN_GATE] = { "ffn_gate.weight", SIZE_DIM, SIZE_FFN },
-	[FFN_GATE_BIAS] = { "ffn_gate.bias", SIZE_FFN, SIZE_ONE },
-	[FFN_UP] = { "ffn_up.weight", SIZE_DIM, SIZE_FFN },
-	[FFN_UP_BIAS] = { "ffn_up.bias", SIZE_FFN, SIZE_ONE },
-	[FFN_DOWN] = { "ffn_down.weight", SIZE_FFN, SIZE_DIM },
-	[FFN_DOWN_BIAS] = { "ffn_down.bias", SIZE_DIM, SIZE_ONE },
-	[FFN_POST_NORM] = { "post_ffw_norm.weight", SIZE_DIM, SIZE_ONE },
+	[ATTN_NORM] = { "attn_norm.weight", SIZE_DIM, SIZE_ONE, SIZE_ONE },
+	[ATTN_NORM_BIAS] = { "attn_norm.bias", SIZE_DIM, SIZE_ONE, SIZE_ONE },
+	[ATTN_NORM_2] = { "attn_norm_2.weight", SIZE_DIM, SIZE_ONE, SIZE_ONE },
+	[ATTN_NORM_2_BIAS] = { "attn_norm_2.bias", SIZE_DIM, SIZE_ONE, SIZE_ONE },
+	[ATTN_Q] = { "attn_q.weight", SIZE_DIM, SIZE_HEADS, SIZE_ONE },
+	[ATTN_Q_BIAS] = { "attn_q.bias", SIZE_HEADS, SIZE_ONE, SIZE_ONE },
+	[ATTN_K] = { "attn_k.weight", SIZE_DIM, SIZE_KV_HEADS, SIZE_ONE },
+	[ATTN_K_BIAS] = { "attn_k.bias", SIZE_KV_HEADS, SIZE_ONE, SIZE_ONE },
+	[ATTN_V] = { "attn_v.weight", SIZE_DIM, SIZE_KV_HEADS, SIZE_ONE },
+	[ATTN_V_BIAS] = { "attn_v.bias", SIZE_KV_HEADS, SIZE_ONE, SIZE_ONE },
+	[ATTN_Q_NORM] = { "attn_q_norm.weight", SIZE_HEAD, SIZE_ONE, SIZE_ONE },
+	[ATTN_K_NORM] = { "attn_k_norm.weight", SIZE_HEAD, SIZE_ONE, SIZE_ONE },
+	[ATTN_OUTPUT] = { "attn_output.weight", SIZE_HEADS, SIZE_DIM, SIZE_ONE },
+	[ATTN_OUTPUT_BIAS] = { "attn_output.bias", SIZE_DIM, SIZE_ONE, SIZE_ONE },
+	[ATTN_POST_NORM] = { "post_attention_norm.weight", SIZE_DIM, SIZE_ONE, SIZE_ONE },
+	[FFN_NORM] = { "ffn_norm.weight", SIZE_DIM, SIZE_ONE, SIZE_ONE },
+	[FFN_NORM_BIAS] = { "ffn_norm.bias", SIZE_DIM, SIZE_ONE, SIZE_ONE },
+	[FFN_GATE] = { "ffn_gate.weight", SIZE_DIM, SIZE_FFN, SIZE_ONE },
+	[FFN_GATE_BIAS] = { "ffn_gate.bias", SIZE_FFN, SIZE_ONE, SIZE_ONE },
+	[FFN_UP] = { "ffn_up.weight", SIZE_DIM, SIZE_FFN, SIZE_ONE },
+	[FFN_UP_BIAS] = { "ffn_up.bias", SIZE_FFN, SIZE_ONE, SIZE_ONE },
+	[FFN_DOWN] = { "ffn_down.weight", SIZE_FFN, SIZE_DIM, SIZE_ONE },
+	[FFN_DOWN_BIAS] = { "ffn_down.bias", SIZE_DIM, SIZE_ONE, SIZE_ONE },
+	[FFN_POST_NORM] = { "post_ffw_norm.weight", SIZE_DIM, SIZE_ONE, SIZE_ONE },
+	[FFN_ROUTER] = { "ffn_gate_inp.weight", SIZE_DIM, SIZE_EXPERTS, SIZE_ONE },
+	[EXPERTS_GATE] = { "ffn_gate_exps.weight", SIZE_DIM, SIZE_EXPERT_FFN, SIZE_EXPERTS },
+	[EXPERTS_UP] = { "ffn_up_exps.weight", SIZE_DIM, SIZE_EXPERT_FFN, SIZE_EXPERTS },
+	[EXPERTS_DOWN] = { "ffn_down_exps.weight", SIZE_EXPERT_FFN, SIZE_DIM, SIZE_EXPERTS },
+	[SHARED_ROUTER] = { "ffn_gate_inp_shexp.weight", SIZE_DIM, SIZE_ONE, SIZE_ONE },
+	[SHARED_GATE] = { "ffn_gate_shexp.weight", SIZE_DIM, SIZE_SHARED_FFN, SIZE_ONE },
+	[SHARED_UP] = { "ffn_up_shexp.weight", SIZE_DIM, SIZE_SHARED_FFN, SIZE_ONE },
+	[SHARED_DOWN] = { "ffn_down_shexp.weight", SIZE_SHARED_FFN, SIZE_DIM, SIZE_ONE },
 };
 
 const struct arch_tensor arch_ends[ARCH_ENDS] = {
-	[TOKEN_EMBD] = { "token_embd.weight", SIZE_DIM, SIZE_VOCAB },
-	[POSITION_EMBD] = { "position_embd.weight", SIZE_DIM, SIZE_CONTEXT },
-	[OUTPUT_NORM] = { "output_norm.weight", SIZE_DIM, SIZE_ONE },
-	[OUTPUT_NORM_BIAS] = { "output_norm.bias", SIZE_DIM, SIZE_ONE },
-	[OUTPUT] = { "output.weight", SIZE_DIM, SIZE_VOCAB },
-	[OUTPUT_BIAS] = { "output.bias", SIZE_VOCAB, SIZE_ONE },
-	[ROPE_FREQS] = { "rope_freqs.weight", SIZE_PAIRS, SIZE_ONE },
+	[TOKEN_EMBD] = { "token_embd.weight", SIZE_DIM, SIZE_VOCAB, SIZE_ONE },
+	[POSITION_EMBD] = { "position_embd.weight", SIZE_DIM, SIZE_CONTEXT, SIZE_ONE },
+	[OUTPUT_NORM] = { "output_norm.weight", SIZE_DIM, SIZE_ONE, SIZE_ONE },
+	[OUTPUT_NORM_BIAS] = { "output_norm.bias", SIZE_DIM, SIZE_ONE, SIZE_ONE },
+	[OUTPUT] = { "output.weight", SIZE_DIM, SIZE_VOCAB, SIZE_ONE },
+	[OUTPUT_BIAS] = { "output.bias", SIZE_VOCAB, SIZE_ONE, SIZE_ONE },
+	[ROPE_FREQS] = { "rope_freqs.weight", SIZE_PAIRS, SIZE_ONE, SIZE_ONE },
 };
 
 /* ---- the architectures ---- */
@@ -53,14 +61,17 @@ const struct arch_tensor arch_ends[ARCH_ENDS] = {
 #define MATRICES (QKV | BIT(ATTN_OUTPUT) | BIT(FFN_UP) | BIT(FFN_DOWN)) /* of every layer */
 #define BIASES (QKV_BIASES | BIT(ATTN_OUTPUT_BIAS) | BIT(FFN_UP_BIAS) | BIT(FFN_DOWN_BIAS))
 #define LLAMA (BIT(ATTN_NORM) | MATRICES | BIT(FFN_NORM) | BIT(FFN_GATE))
+#define SHARED_EXPERT (BIT(SHARED_ROUTER) | BIT(SHARED_GATE) | BIT(SHARED_UP) | BIT(SHARED_DOWN))
 #define PLAIN_ENDS (END(TOKEN_EMBD) | END(OUTPUT_NORM) | END(OUTPUT))
 #define BIAS_ENDS (PLAIN_ENDS | END(OUTPUT_NORM_BIAS))
 
 static const struct arch archs[] = {
-	{ .name = "llama", .rope = ROPE_PAIRS, .needs = LLAMA, .ends = PLAIN_ENDS | END(ROPE_FREQS) },
+	{ .name = "llama", .rope = ROPE_PAIRS, .needs = LLAMA, .ends = PLAIN_ENDS | END(ROPE_FREQS), .keys = KEY_EXPERTS },
 	{ .name = "granite", .rope = ROPE_PAIRS, .needs = LLAMA, .ends = PLAIN_ENDS, .keys = KEY_SCALES },
 	{ .name = "qwen2", .rope = ROPE_HALVES, .needs = LLAMA | QKV_BIASES, .ends = PLAIN_ENDS },
 	{ .name = "qwen3", .rope = ROPE_HALVES, .needs = LLAMA | QK_NORMS, .ends = PLAIN_ENDS },
+	{ .name = "qwen2moe", .rope = ROPE_HALVES, .needs = LLAMA | QKV_BIASES | SHARED_EXPERT, .ends = PLAIN_ENDS, .keys = KEY_EXPERTS, .weighs_all_experts = true },
+	{ .name = "qwen3moe", .rope = ROPE_HALVES, .needs = LLAMA | QK_NORMS, .ends = PLAIN_ENDS, .keys = KEY_EXPERTS },
 	{ .name = "olmo2", .rope = ROPE_HALVES, .needs = MATRICES | BIT(FFN_GATE) | QK_NORMS | POST_NORMS, .ends = PLAIN_ENDS, .whole_row_norms = true },
 	{ .name = "gemma", .rope = ROPE_HALVES, .act = ACT_GELU, .needs = LLAMA, .ends = PLAIN_ENDS, .scales_embedding = true },
 	{ .name = "gemma2", .rope = ROPE_HALVES, .act = ACT_GELU, .needs = LLAMA | POST_NORMS, .ends = PLAIN_ENDS, .scales_embedding = true,
@@ -80,6 +91,14 @@ static const struct arch archs[] = {
 	{ .name = "stablelm", .norm = NORM_LAYER, .rope = ROPE_HALVES, .parallel_without_norm = true,
 	    .needs = BIT(ATTN_NORM) | BIT(ATTN_NORM_BIAS) | MATRICES | BIT(FFN_GATE), .may = QKV_BIASES | BIT(FFN_NORM) | BIT(FFN_NORM_BIAS), .ends = BIAS_ENDS },
 };
+
+uint64_t
+arch_needs(const struct arch *a, bool experts)
+{
+	const uint64_t dense = BIT(FFN_GATE) | BIT(FFN_UP) | BIT(FFN_DOWN);
+
+	return experts ? (a->needs & ~dense) | BIT(FFN_ROUTER) | BIT(EXPERTS_GATE) | BIT(EXPERTS_UP) | BIT(EXPERTS_DOWN) : a->needs;
+}
 
 const struct arch *
 arch_find(const char *name)

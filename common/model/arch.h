@@ -9,7 +9,7 @@
  *	x = x + norm(a W + b)     attn_output, post_attention_norm
  *	h = norm(x)               ffn_norm; of a parallel layer from the x at its beginning
  *	f = act(h W + b) * (h W + b)
- *	x = x + norm(f W + b)     ffn_down, post_ffw_norm
+ *	x = x + norm(f W + b)     ffn_down, post_ffw_norm; of experts the weighted sum of those that a row is sent to
  *
  * Which tensors there are says which of them are left out; the rest is here.
  */
@@ -27,6 +27,8 @@ enum arch_slot {
 	ATTN_OUTPUT, ATTN_OUTPUT_BIAS, ATTN_POST_NORM,
 	FFN_NORM, FFN_NORM_BIAS,
 	FFN_GATE, FFN_GATE_BIAS, FFN_UP, FFN_UP_BIAS, FFN_DOWN, FFN_DOWN_BIAS, FFN_POST_NORM,
+	FFN_ROUTER, EXPERTS_GATE, EXPERTS_UP, EXPERTS_DOWN,   /* in place of ffn_gate, _up and _down, where there are experts */
+	SHARED_ROUTER, SHARED_GATE, SHARED_UP, SHARED_DOWN,   /* one beside them that every row goes through */
 	ARCH_SLOTS,
 };
 
@@ -47,6 +49,7 @@ enum arch_key {
 	KEY_FINAL_CAP = 1 << 2,     /* final_logit_softcapping */
 	KEY_SCALES = 1 << 3,        /* attention.scale, residual_scale, embedding_scale, logit_scale */
 	KEY_PARALLEL = 1 << 4,      /* use_parallel_residual, true where it is absent */
+	KEY_EXPERTS = 1 << 5,       /* expert_count and what goes with it */
 };
 
 struct arch {
@@ -54,13 +57,14 @@ struct arch {
 	enum arch_norm norm;
 	enum arch_rope rope;
 	enum arch_act act;
-	uint64_t needs, may;       /* tensors of a layer: bits 1 << arch_slot */
+	uint64_t needs, may;       /* tensors of a layer without experts: bits 1 << arch_slot */
 	uint32_t ends;             /* that it may have: bits 1 << arch_end; token_embd and output_norm it must have */
 	uint32_t keys;             /* bits of arch_key */
 	bool parallel;             /* attention and feed-forward both begin with the layer's input */
 	bool parallel_without_norm; /* where there is no ffn_norm */
 	bool whole_row_norms;      /* those of q and k are over all heads at once */
 	bool scales_embedding;     /* by the root of dim */
+	bool weighs_all_experts;   /* softmax over all experts weighs those that are chosen, not over these alone */
 	uint32_t window_period;    /* every so many layers the last one has no window; 0: all have one */
 	double window_theta;       /* theta of layers with a window, which scale nothing; 0: that of the others */
 	uint32_t dim_scale_layers; /* with so many layers scores are scaled by the root of dim / heads, not of the size of a head */
@@ -69,13 +73,17 @@ struct arch {
 /* NULL: none that is known. */
 const struct arch *arch_find(const char *name);
 
+/* The tensors that a layer must have, with experts or without. */
+uint64_t arch_needs(const struct arch *a, bool experts);
+
 /* Shapes, as functions of hyper-parameters. */
-enum arch_size { SIZE_ONE, SIZE_DIM, SIZE_HEAD, SIZE_HEADS, SIZE_KV_HEADS, SIZE_FFN, SIZE_VOCAB, SIZE_CONTEXT, SIZE_PAIRS };
+enum arch_size { SIZE_ONE, SIZE_DIM, SIZE_HEAD, SIZE_HEADS, SIZE_KV_HEADS, SIZE_FFN, SIZE_VOCAB, SIZE_CONTEXT, SIZE_PAIRS,
+	SIZE_EXPERTS, SIZE_EXPERT_FFN, SIZE_SHARED_FFN };
 
 /* rows SIZE_ONE: a vector of f32; else a matrix, whose rows are what comes out. */
 struct arch_tensor {
 	const char *name; /* of a layer's without "blk.N." */
-	enum arch_size cols, rows;
+	enum arch_size cols, rows, many; /* many: so many matrices, one behind the other; SIZE_ONE: one */
 };
 extern const struct arch_tensor arch_layer[ARCH_SLOTS];
 extern const struct arch_tensor arch_ends[ARCH_ENDS];

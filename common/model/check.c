@@ -53,8 +53,10 @@ check_hparams(const struct model *m)
 		return bad_key(m, "attention.head_count_kv", hp->n_kv_heads);
 	if (hp->head_dim == 0 || hp->head_dim % 2 != 0 || (uint64_t)hp->head_dim * hp->n_heads > MODEL_MAX_DIM)
 		return bad(m, "the size of a head", hp->head_dim);
-	if (hp->ffn == 0)
-		return bad_key(m, "feed_forward_length", hp->ffn);
+	if ((hp->n_experts > 0 ? hp->expert_ffn : hp->ffn) == 0)
+		return bad_key(m, hp->n_experts > 0 ? "expert_feed_forward_length" : "feed_forward_length", 0);
+	if (hp->n_experts > 0 && (hp->experts_used == 0 || hp->experts_used > hp->n_experts))
+		return bad_key(m, "expert_used_count", hp->experts_used);
 	if (hp->context == 0)
 		return bad_key(m, "context_length", hp->context);
 	if (hp->n_vocab == 0)
@@ -102,7 +104,7 @@ check_extras(const struct model *m)
 		const char *suffix;
 		uint32_t known; /* to architectures with this key */
 	} extra[] = {
-		{ "expert_count", 0 }, { "attention.clamp_kqv", 0 }, { "attention.max_alibi_bias", 0 }, { "rope.scaling.yarn_log_multiplier", 0 },
+		{ "expert_count", KEY_EXPERTS }, { "attention.clamp_kqv", 0 }, { "attention.max_alibi_bias", 0 }, { "rope.scaling.yarn_log_multiplier", 0 },
 		{ "attention.sliding_window", KEY_WINDOW }, { "attn_logit_softcapping", KEY_ATTN_CAP }, { "final_logit_softcapping", KEY_FINAL_CAP },
 		{ "attention.scale", KEY_SCALES }, { "logit_scale", KEY_SCALES }, { "residual_scale", KEY_SCALES }, { "embedding_scale", KEY_SCALES },
 	};
@@ -145,6 +147,12 @@ size_of(const struct hparams *hp, enum arch_size s)
 		return hp->context;
 	case SIZE_PAIRS:
 		return hp->rope_dim / 2;
+	case SIZE_EXPERTS:
+		return hp->n_experts;
+	case SIZE_EXPERT_FFN:
+		return hp->expert_ffn;
+	case SIZE_SHARED_FFN:
+		return hp->shared_ffn;
 	case SIZE_ONE:
 		break;
 	}
@@ -165,16 +173,18 @@ shape_of(const struct hparams *hp, enum arch_slot slot, uint64_t *cols, uint64_t
 		*cols = size_of(hp, SIZE_KV_HEADS);
 }
 
-/* Refuses a tensor that is absent, or not cols x rows (rows 0: a vector of f32). */
+/* Refuses a tensor that is absent, or not cols x rows (rows 0: a vector of f32), or not `many` of them. */
 static int
-check_tensor(const struct model *m, const struct gguf_tensor *t, const char *name, uint64_t cols, uint64_t rows)
+check_tensors(const struct model *m, const struct gguf_tensor *t, const char *name, uint64_t cols, uint64_t rows, uint64_t many)
 {
 	const char *path = m->files[0]->path;
 	uint32_t type;
 
 	if (!t)
 		return err_set(ERR_DATA, "%s: no tensor %s", path, name);
-	if (t->ne[0] != cols || t->ne[1] != (rows ? rows : 1) || t->ne[2] != 1 || t->ne[3] != 1)
+	if (t->ne[2] != many || t->ne[3] != 1)
+		return err_set(ERR_DATA, "%s: tensor %s is %" PRIu64 " matrices, wanted are %" PRIu64, path, name, t->ne[2], many);
+	if (t->ne[0] != cols || t->ne[1] != (rows ? rows : 1))
 		return err_set(ERR_DATA, "%s: tensor %s is %" PRIu64 " x %" PRIu64 ", wanted is %" PRIu64 " x %" PRIu64, path,
 		    name, t->ne[0], t->ne[1], cols, rows ? rows : 1);
 	type = type_is_tiled(t->type) ? t->type - TYPE_X16 : t->type;
@@ -182,6 +192,12 @@ check_tensor(const struct model *m, const struct gguf_tensor *t, const char *nam
 		return err_set(ERR_DATA, "%s: tensor %s is of type %s, which can't be computed", path, name,
 		    type_info(t->type)->name);
 	return 0;
+}
+
+static int
+check_tensor(const struct model *m, const struct gguf_tensor *t, const char *name, uint64_t cols, uint64_t rows)
+{
+	return check_tensors(m, t, name, cols, rows, 1);
 }
 
 static bool
@@ -224,7 +240,7 @@ check_part(const struct model *m, const struct model_part *p, enum arch_slot slo
 		uint64_t all = size_of(&m->hp, SIZE_HEADS) + 2 * size_of(&m->hp, SIZE_KV_HEADS);
 		return is_bias(slot) ? check_tensor(m, p->tensor, p->name, all, 0) : check_tensor(m, p->tensor, p->name, cols, all);
 	}
-	return check_tensor(m, p->tensor, p->name, cols, rows);
+	return check_tensors(m, p->tensor, p->name, cols, rows, arch_layer[slot].many == SIZE_ONE ? 1 : size_of(&m->hp, arch_layer[slot].many));
 }
 
 static int
@@ -233,7 +249,7 @@ check_layer(const struct model *m, uint32_t layer)
 	struct model_part p;
 
 	for (enum arch_slot i = 0; i < ARCH_SLOTS; i++) {
-		bool wanted = m->hp.how->needs >> i & 1;
+		bool wanted = arch_needs(m->hp.how, m->hp.n_experts > 0) >> i & 1;
 		if (!wanted && !(m->hp.how->may >> i & 1))
 			continue;
 		bool is = model_part(m, layer, i, &p);
@@ -266,7 +282,7 @@ model_matrix(const struct model *m, const char *name, uint64_t *cols, uint64_t *
 		return true;
 	}
 	for (enum arch_slot i = 0; i < ARCH_SLOTS && model_layer(s) >= 0 && model_layer(s) < m->hp.n_layers; i++)
-		if (arch_layer[i].rows != SIZE_ONE && is_of_layer(s, arch_layer[i].name)) {
+		if (arch_layer[i].rows != SIZE_ONE && arch_layer[i].many == SIZE_ONE && is_of_layer(s, arch_layer[i].name)) {
 			shape_of(&m->hp, i, cols, rows);
 			return true;
 		}
@@ -274,9 +290,10 @@ model_matrix(const struct model *m, const char *name, uint64_t *cols, uint64_t *
 }
 
 static bool
-is_known(const struct arch *a, struct gguf_string name)
+is_known(const struct hparams *hp, struct gguf_string name)
 {
-	uint64_t slots = a->needs | a->may;
+	const struct arch *a = hp->how;
+	uint64_t slots = arch_needs(a, hp->n_experts > 0) | a->may;
 
 	for (enum arch_end i = 0; i < ARCH_ENDS; i++)
 		if (a->ends >> i & 1 && gguf_string_is(name, arch_ends[i].name))
@@ -297,7 +314,7 @@ check_unknown(const struct model *m)
 		const struct gguf *g = m->files[f];
 		for (uint64_t i = 0; i < g->n_tensors; i++) {
 			struct gguf_string name = g->tensors[i].name;
-			if (!is_known(m->hp.how, name))
+			if (!is_known(&m->hp, name))
 				return err_set(ERR_DATA, "%s: tensor %.*s is none of those that are computed", g->path,
 				    (int)name.len, name.data);
 		}
@@ -367,5 +384,5 @@ model_check_llama(const struct model *m)
 {
 	if (model_check(m) < 0)
 		return -1;
-	return strcmp(m->hp.arch, "llama") == 0 ? 0 : err_set(ERR_DATA, "%s: the architecture %s can be computed, but not trained", m->files[0]->path, m->hp.arch);
+	return strcmp(m->hp.arch, "llama") == 0 && m->hp.n_experts == 0 ? 0 : err_set(ERR_DATA, "%s: the architecture %s can be computed, but not trained", m->files[0]->path, m->hp.arch);
 }

@@ -249,6 +249,19 @@ read_layout(struct hparams *hp, const struct gguf *g)
 	return 0;
 }
 
+static int
+read_experts(struct hparams *hp, const struct gguf *g)
+{
+	if (!hp->how || !(hp->how->keys & KEY_EXPERTS))
+		return 0;
+	hp->expert_ffn = hp->ffn;
+	if (count(g, hp, "expert_count", MODEL_MAX_EXPERTS, &hp->n_experts) < 0 || count(g, hp, "expert_used_count", MODEL_MAX_EXPERTS, &hp->experts_used) < 0)
+		return -1;
+	if (count(g, hp, "expert_feed_forward_length", MODEL_MAX_DIM, &hp->expert_ffn) < 0)
+		return -1;
+	return count(g, hp, "expert_shared_feed_forward_length", MODEL_MAX_DIM, &hp->shared_ffn);
+}
+
 uint32_t
 hparams_window(const struct hparams *hp, uint32_t layer)
 {
@@ -283,5 +296,5 @@ hparams_read(struct hparams *hp, const struct gguf *g)
 		return -1;
 	if (value_dim != hp->head_dim) /* heads of two sizes: nothing here computes them */
 		hp->head_dim = 0;
-	return read_scales(hp, g) < 0 || read_layout(hp, g) < 0 ? -1 : read_rope(hp, g);
+	return read_scales(hp, g) < 0 || read_layout(hp, g) < 0 || read_experts(hp, g) < 0 ? -1 : read_rope(hp, g);
 }

@@ -34,6 +34,7 @@ enum {
 	MODEL_MAX_HEADS = 1 << 12,
 	MODEL_MAX_CONTEXT = 1 << 24,
 	MODEL_MAX_VOCAB = 1 << 22,
+	MODEL_MAX_EXPERTS = 1024,
 };
 
 enum rope_scaling { ROPE_NONE, ROPE_LINEAR, ROPE_YARN, ROPE_OTHER };
@@ -46,6 +47,7 @@ struct hparams {
 	char arch[32]; /* general.architecture */
 	const struct arch *how; /* NULL: not known */
 	uint32_t n_layers, dim, n_heads, n_kv_heads, head_dim, ffn, n_vocab, context;
+	uint32_t n_experts, experts_used, expert_ffn, shared_ffn; /* 0: no experts, no shared one */
 	double norm_eps;
 	bool parallel;                        /* attention and feed-forward both begin with a layer's input */
 	uint32_t window, window_period;       /* 0: none; see hparams_window */

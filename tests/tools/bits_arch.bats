@@ -13,7 +13,7 @@ setup_file() {
 	export HERE=$BATS_FILE_TMPDIR
 	cd "$HERE" || return
 	[ -e "$SHARED/models/arch/qwen2.gguf" ] && python_has numpy xxhash || return 0
-	local prompts=5 name type
+	local prompts=3 name type
 	[ -z "${MAI_SAN:-}" ] || prompts=2
 	"$peers/random_ids.py" 256 $prompts >ids
 	stream tokens <ids >in

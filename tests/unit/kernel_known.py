@@ -398,6 +398,9 @@ def rows():
     x = [from_bits(u) for u in Some(13).floats(2 * N, 118, 14)]
     say("add", [bits(add(a, b)) for a, b in zip(x[:N], x[N:])])
 
+    x = [from_bits(u) for u in Some(24).floats(2 * N + 1, 118, 14)]
+    say("add_scaled", [bits(fma(x[2 * N], b, a)) for a, b in zip(x[:N], x[N:])])
+
     x = [from_bits(u) for u in Some(14).floats(2 * N, 90, 44)]
     say("silu_mul", [bits(mul(div(a, add(ONE, exp(neg(a)))), b)) for a, b in zip(x[:N], x[N:])])
 

@@ -146,7 +146,7 @@ check_not_computed(void)
 		{ { .without_key = "llama.attention.layer_norm_rms_epsilon" }, "rms_epsilon is 0" },
 		{ { .more_key = "llama.attention.key_length", .other_value = 16 }, "attn_q.weight is" },
 		{ { .more_key = "llama.attention.value_length", .other_value = 16 }, "head is 0" },
-		{ { .more_key = "llama.expert_count", .other_value = 8 }, "expert_count" },
+		{ { .more_key = "llama.expert_count", .other_value = 8 }, "expert_used_count is 0" },
 		{ { .more_key = "llama.attention.sliding_window", .other_value = 64 }, "sliding_window" },
 		{ { .without_tensor = "token_embd.weight" }, "no tensor token_embd.weight" },
 		{ { .without_tensor = "output_norm.weight" }, "no tensor output_norm.weight" },

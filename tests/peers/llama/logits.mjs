@@ -6,7 +6,7 @@ import { getLlama } from "node-llama-cpp";
 const [path, prompts] = process.argv.slice(2);
 const llama = await getLlama({ gpu: false, build: "never", skipDownload: true, progressLogs: false, logLevel: "error", maxThreads: 1 });
 const model = await llama.loadModel({ modelPath: path });
-const context = await model.createContext({ contextSize: model.trainContextSize, threads: 1 });
+const context = await model.createContext({ contextSize: model.trainContextSize, threads: 1, experimentalKvCacheKeyType: "F32", experimentalKvCacheValueType: "F32", flashAttention: false });
 const sequence = context.getSequence();
 let before = 0;
 for (const line of readFileSync(prompts, "utf8").trim().split("\n")) {
