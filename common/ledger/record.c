@@ -221,8 +221,10 @@ parse(struct record *r, const char *line, size_t n, struct buf *made, bool is_si
 	*r = (struct record){ 0 };
 	if (!(r->text = jcs_text(line, n, made, &r->n)))
 		return -1;
-	if (r->n == n && memcmp(r->text, line, n) == 0)
+	if (r->n == n && memcmp(r->text, line, n) == 0) {
 		r->text = line;
+		made->len = 0;
+	}
 	if (r->n > RECORD_MAX)
 		return err_set(ERR_DATA, "a record of more than %d bytes", RECORD_MAX);
 	walk(r, &m);

@@ -65,13 +65,13 @@ no_leak_check
 }
 
 @test "info says what a shard is, and names what can't be computed" {
-	need_shared models/arch/gpt2.gguf
+	need_shared models/arch/mamba.gguf
 	mai-shard split -n 3 -o parts "$M"
 	run -0 mai-shard info parts/1.gguf
 	[[ $output == *"layers        5, of which 2 to 3 are here"* && $output == *"F32_X16"* ]]
 	run -0 mai-shard info parts/1.gguf parts/0.gguf
 	[[ $output == *"of which 0 to 3 are here, and the embedding"* ]]
-	[[ $(mai-shard info --json "$SHARED/models/arch/gpt2.gguf" | jq -r .obstacle) == *"gpt2 can't be computed" ]]
+	[[ $(mai-shard info --json "$SHARED/models/arch/mamba.gguf" | jq -r .obstacle) == *"mamba can't be computed" ]]
 }
 
 @test "a model id is cached only when it is asked for" {

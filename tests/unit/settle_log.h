@@ -243,10 +243,9 @@ add_entry(struct world *w, struct entry e)
 	say_entry(b, w, &w->entry[w->n]);
 	if (record_parse(&w->entry[w->n].record, (const char *)b->data, b->len, &made) < 0)
 		abort();
-	if (made.len > 0) { /* the record's text is there now, as it is where numbers are large */
-		buf_free(b);
-		*b = made;
-	}
+	if (made.len > 0) /* what is said is canonical */
+		abort();
+	buf_free(&made);
 	return w->n++;
 }
 
