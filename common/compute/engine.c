@@ -221,18 +221,28 @@ alloc_scratch(struct engine *e)
 	return 0;
 }
 
+enum engine_factors
+engine_rope_factors(const struct engine *e)
+{
+	if (!e->weights.rope_long)
+		return FACTORS_ANY;
+	return e->context > e->model->hp.rope_original_context ? FACTORS_LONG : FACTORS_SHORT;
+}
+
 static int
 begin_ropes(struct engine *e)
 {
+	const float *of[] = { [FACTORS_ANY] = e->weights.rope_factors, [FACTORS_LONG] = e->weights.rope_long, [FACTORS_SHORT] = e->weights.rope_short };
+	const float *factors = of[engine_rope_factors(e)];
 	struct hparams hp = e->model->hp;
 
-	if (rope_init(&e->rope[0], &hp, e->weights.rope_factors) < 0)
+	if (rope_init(&e->rope[0], &hp, factors) < 0)
 		return -1;
 	if (hp.how->window_theta > 0) {
 		hp.rope_theta = hp.how->window_theta;
 		hp.rope_scaling = ROPE_NONE;
 	}
-	return rope_init(&e->rope[1], &hp, e->weights.rope_factors);
+	return rope_init(&e->rope[1], &hp, factors);
 }
 
 struct engine *

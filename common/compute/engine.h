@@ -39,6 +39,10 @@ uint64_t engine_weight_bytes(const struct engine *e);
 uint32_t engine_context(const struct engine *e);
 const struct adapter_list *engine_adapters(const struct engine *e); /* empty: none */
 
+/* Some models divide their frequencies by other factors where a context is longer than they were first trained with: then by which. */
+enum engine_factors { FACTORS_ANY, FACTORS_LONG, FACTORS_SHORT };
+enum engine_factors engine_rope_factors(const struct engine *e);
+
 /* Elements between rows: dim, padded. */
 size_t engine_stride(const struct engine *e);
 /* Elements between rows of logits: the vocabulary, padded. */

@@ -37,7 +37,7 @@ yarn(const struct hparams *hp, uint32_t pair, double frequency)
 int
 rope_init(struct rope *r, const struct hparams *hp, const float *factors)
 {
-	*r = (struct rope){ .pairs = hp->rope_dim / 2, .scale = 1 };
+	*r = (struct rope){ .pairs = hp->rope_dim / 2, .scale = hp->yarn_attn_factor };
 	r->frequency = mem_alloc(r->pairs, sizeof *r->frequency);
 	if (!r->frequency)
 		return -1;

@@ -156,7 +156,7 @@ load_rows(struct weight *w, const struct model *m, const struct model_part *p, s
 	if ((uintptr_t)t->data % 64 != 0)
 		return err_set(ERR_DATA, "%s: tensor %s does not lie at a multiple of 64 bytes", m->files[0]->path, p->name);
 	w->data = t->data;
-	return p->rows < t->ne[1] ? cut_rows(w, t, p->first, pool) : 0;
+	return p->is_cut ? cut_rows(w, t, p->first, pool) : 0;
 }
 
 static int
@@ -164,11 +164,11 @@ load_matrix(struct weight *w, const struct model *m, const struct adapter_list *
 {
 	if (load_rows(w, m, p, pool) < 0)
 		return -1;
-	if (p->rows == p->tensor->ne[1])
+	if (!p->is_cut)
 		return load_adapters(w, l, p->name, pool);
 	for (size_t i = 0; i < l->n; i++)
 		if (adapter_find(l->at[i], p->name))
-			return err_set(ERR_DATA, "%s: an adapter of %s, which is three matrices in one, can't be applied", m->files[0]->path, p->name);
+			return err_set(ERR_DATA, "%s: an adapter of %s, which is several matrices in one, can't be applied", m->files[0]->path, p->name);
 	return 0;
 }
 
@@ -300,6 +300,8 @@ weights_load(struct weights *w, const struct model *m, const struct adapter_list
 	w->embedding = m->has_embedding ? model_tensor(m, arch_ends[TOKEN_EMBD].name) : NULL;
 	w->positions = m->has_embedding ? model_tensor(m, arch_ends[POSITION_EMBD].name) : NULL;
 	w->rope_factors = load_end(m, ROPE_FREQS);
+	w->rope_long = load_end(m, ROPE_LONG);
+	w->rope_short = load_end(m, ROPE_SHORT);
 	for (uint32_t i = 0; i < w->n_layers; i++)
 		if (load_layer(&w->layer[i], m, adapters, m->layer_first + i, pool) < 0)
 			goto fail;

@@ -54,7 +54,7 @@ struct weights {
 	const struct gguf_tensor *positions; /* what is added to it, likewise; NULL: nothing */
 	struct norm output_norm;             /* [dim]; none without the head */
 	struct weight head;
-	const float *rope_factors;           /* NULL: none */
+	const float *rope_factors, *rope_long, *rope_short; /* NULL: none; the last two for long contexts and for short ones */
 	uint32_t n_layers, experts_used;     /* experts_used: by each row */
 	struct layer *layer;
 };

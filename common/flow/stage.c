@@ -14,6 +14,7 @@
 static int
 make_profile(struct stage *s)
 {
+	static const char *const factors[] = { [FACTORS_ANY] = "", [FACTORS_LONG] = " rope=long", [FACTORS_SHORT] = " rope=short" };
 	const struct adapter_list *l = engine_adapters(s->engine);
 	char hex[HASH_HEX] = "";
 	struct hash id;
@@ -23,7 +24,7 @@ make_profile(struct stage *s)
 			return -1;
 		hash_to_hex(&id, hex);
 	}
-	snprintf(s->profile, sizeof s->profile, "mai-arithmetic-1 kv=f32%s%s", *hex ? " lora=" : "", hex);
+	snprintf(s->profile, sizeof s->profile, "mai-arithmetic-1 kv=f32%s%s%s", factors[engine_rope_factors(s->engine)], *hex ? " lora=" : "", hex);
 	return 0;
 }
 

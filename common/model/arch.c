@@ -46,6 +46,8 @@ const struct arch_tensor arch_ends[ARCH_ENDS] = {
 	[OUTPUT] = { "output.weight", SIZE_DIM, SIZE_VOCAB, SIZE_ONE },
 	[OUTPUT_BIAS] = { "output.bias", SIZE_VOCAB, SIZE_ONE, SIZE_ONE },
 	[ROPE_FREQS] = { "rope_freqs.weight", SIZE_PAIRS, SIZE_ONE, SIZE_ONE },
+	[ROPE_LONG] = { "rope_factors_long.weight", SIZE_PAIRS, SIZE_ONE, SIZE_ONE },
+	[ROPE_SHORT] = { "rope_factors_short.weight", SIZE_PAIRS, SIZE_ONE, SIZE_ONE },
 };
 
 /* ---- the architectures ---- */
@@ -72,6 +74,7 @@ static const struct arch archs[] = {
 	{ .name = "qwen3", .rope = ROPE_HALVES, .needs = LLAMA | QK_NORMS, .ends = PLAIN_ENDS },
 	{ .name = "qwen2moe", .rope = ROPE_HALVES, .needs = LLAMA | QKV_BIASES | SHARED_EXPERT, .ends = PLAIN_ENDS, .keys = KEY_EXPERTS, .weighs_all_experts = true },
 	{ .name = "qwen3moe", .rope = ROPE_HALVES, .needs = LLAMA | QK_NORMS, .ends = PLAIN_ENDS, .keys = KEY_EXPERTS },
+	{ .name = "phi3", .rope = ROPE_HALVES, .needs = LLAMA, .ends = PLAIN_ENDS | END(ROPE_LONG) | END(ROPE_SHORT), .fused_gate = true },
 	{ .name = "olmo2", .rope = ROPE_HALVES, .needs = MATRICES | BIT(FFN_GATE) | QK_NORMS | POST_NORMS, .ends = PLAIN_ENDS, .whole_row_norms = true },
 	{ .name = "gemma", .rope = ROPE_HALVES, .act = ACT_GELU, .needs = LLAMA, .ends = PLAIN_ENDS, .scales_embedding = true },
 	{ .name = "gemma2", .rope = ROPE_HALVES, .act = ACT_GELU, .needs = LLAMA | POST_NORMS, .ends = PLAIN_ENDS, .scales_embedding = true,

@@ -34,7 +34,7 @@ enum arch_slot {
 
 /* Tensors beside the layers. */
 enum arch_end {
-	TOKEN_EMBD, POSITION_EMBD, OUTPUT_NORM, OUTPUT_NORM_BIAS, OUTPUT, OUTPUT_BIAS, ROPE_FREQS,
+	TOKEN_EMBD, POSITION_EMBD, OUTPUT_NORM, OUTPUT_NORM_BIAS, OUTPUT, OUTPUT_BIAS, ROPE_FREQS, ROPE_LONG, ROPE_SHORT,
 	ARCH_ENDS,
 };
 
@@ -62,6 +62,7 @@ struct arch {
 	uint32_t keys;             /* bits of arch_key */
 	bool parallel;             /* attention and feed-forward both begin with the layer's input */
 	bool parallel_without_norm; /* where there is no ffn_norm */
+	bool fused_gate;           /* ffn_up has the rows of the gate above its own */
 	bool whole_row_norms;      /* those of q and k are over all heads at once */
 	bool scales_embedding;     /* by the root of dim */
 	bool weighs_all_experts;   /* softmax over all experts weighs those that are chosen, not over these alone */

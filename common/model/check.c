@@ -212,34 +212,45 @@ is_bias(enum arch_slot slot)
 	return strstr(arch_layer[slot].name, ".bias") != NULL;
 }
 
+/* Of the tensor in which queries, keys and values are one, or gate and up: how many rows lie before those of the slot, and in all. */
+static uint64_t
+rows_before(const struct hparams *hp, enum arch_slot slot, uint64_t *all)
+{
+	uint64_t q = size_of(hp, SIZE_HEADS), kv = size_of(hp, SIZE_KV_HEADS), ffn = size_of(hp, SIZE_FFN);
+
+	*all = slot < FFN_GATE ? q + 2 * kv : 2 * ffn;
+	return slot < ATTN_K || slot == FFN_GATE ? 0 : slot < ATTN_V ? q : slot == FFN_UP ? ffn : q + kv;
+}
+
 bool
 model_part(const struct model *m, uint32_t layer, enum arch_slot slot, struct model_part *p)
 {
-	uint64_t q = size_of(&m->hp, SIZE_HEADS), kv = size_of(&m->hp, SIZE_KV_HEADS);
+	bool gate = m->hp.how && m->hp.how->fused_gate && (slot == FFN_GATE || slot == FFN_UP);
+	uint64_t all;
 
 	*p = (struct model_part){ 0 };
 	snprintf(p->name, sizeof p->name, "blk.%" PRIu32 ".%s", layer, arch_layer[slot].name);
-	if ((p->tensor = model_tensor(m, p->name)))
+	if (!gate && (p->tensor = model_tensor(m, p->name)))
 		p->rows = arch_layer[slot].rows == SIZE_ONE ? p->tensor->ne[0] : p->tensor->ne[1];
-	if (p->tensor || !is_fused(slot))
+	if (p->tensor || !(gate || is_fused(slot)))
 		return p->tensor != NULL;
-	snprintf(p->name, sizeof p->name, "blk.%" PRIu32 ".attn_qkv.%s", layer, is_bias(slot) ? "bias" : "weight");
+	snprintf(p->name, sizeof p->name, "blk.%" PRIu32 ".%s.%s", layer, gate ? "ffn_up" : "attn_qkv", is_bias(slot) ? "bias" : "weight");
 	p->tensor = model_tensor(m, p->name);
-	p->first = slot < ATTN_K ? 0 : slot < ATTN_V ? q : q + kv;
-	p->rows = slot < ATTN_K ? q : kv;
+	p->first = rows_before(&m->hp, slot, &all);
+	p->rows = size_of(&m->hp, is_bias(slot) ? arch_layer[slot].cols : arch_layer[slot].rows);
+	p->is_cut = true;
 	return p->tensor != NULL;
 }
 
 static int
 check_part(const struct model *m, const struct model_part *p, enum arch_slot slot)
 {
-	uint64_t cols, rows;
+	uint64_t cols, rows, all;
 
 	shape_of(&m->hp, slot, &cols, &rows);
-	if (strstr(p->name, ".attn_qkv.")) {
-		uint64_t all = size_of(&m->hp, SIZE_HEADS) + 2 * size_of(&m->hp, SIZE_KV_HEADS);
+	rows_before(&m->hp, slot, &all);
+	if (p->is_cut)
 		return is_bias(slot) ? check_tensor(m, p->tensor, p->name, all, 0) : check_tensor(m, p->tensor, p->name, cols, all);
-	}
 	return check_tensors(m, p->tensor, p->name, cols, rows, arch_layer[slot].many == SIZE_ONE ? 1 : size_of(&m->hp, arch_layer[slot].many));
 }
 
@@ -295,6 +306,8 @@ is_known(const struct hparams *hp, struct gguf_string name)
 	const struct arch *a = hp->how;
 	uint64_t slots = arch_needs(a, hp->n_experts > 0) | a->may;
 
+	if (a->fused_gate)
+		slots &= ~(UINT64_C(1) << FFN_GATE);
 	for (enum arch_end i = 0; i < ARCH_ENDS; i++)
 		if (a->ends >> i & 1 && gguf_string_is(name, arch_ends[i].name))
 			return true;
@@ -340,6 +353,8 @@ check_ends(const struct model *m)
 		return err_set(ERR_DATA, "%s: no tensor %s", m->files[0]->path, arch_ends[POSITION_EMBD].name);
 	if (m->has_head && (check_end(m, model_tensor(m, arch_ends[OUTPUT_NORM].name), OUTPUT_NORM) < 0 || check_end(m, model_output(m), OUTPUT) < 0))
 		return -1;
+	if (m->hp.how->ends >> ROPE_LONG & 1 && !model_tensor(m, arch_ends[ROPE_LONG].name) != !model_tensor(m, arch_ends[ROPE_SHORT].name))
+		return err_set(ERR_DATA, "%s: rope factors for long contexts or for short ones, but not both", m->files[0]->path);
 	for (uint32_t f = 0; f < m->n_files; f++)
 		for (enum arch_end i = 0; i < ARCH_ENDS; i++) {
 			const struct gguf_tensor *t = gguf_tensor(m->files[f], arch_ends[i].name);

@@ -107,6 +107,7 @@ struct model_part {
 	char name[GGUF_MAX_NAME];
 	const struct gguf_tensor *tensor;
 	uint64_t first, rows; /* of a vector: elements */
+	bool is_cut;          /* it holds others */
 };
 bool model_part(const struct model *m, uint32_t layer, enum arch_slot slot, struct model_part *p);
 

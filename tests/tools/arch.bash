@@ -2,4 +2,4 @@
 
 # shellcheck disable=SC2034 # used by who loads this
 computed="llama-gqa llama-mha-tied llama-rope-freqs llama-rope-linear llama-rope-yarn types-f32 types-f16 types-bf16 types-q8_0 \
-qwen2 qwen3 llama-moe qwen3moe olmo2 gemma gemma2 gemma3 gpt2 gptneox phi2 falcon stablelm"
+qwen2 qwen3 llama-moe qwen3moe olmo2 gemma gemma2 gemma3 gpt2 gptneox phi2 phi3-longrope-short phi3-longrope-long falcon stablelm"

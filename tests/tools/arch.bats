@@ -59,5 +59,5 @@ refused() {
 		refused "$f"
 		n=$((n + 1))
 	done
-	[ $n -gt 20 ]
+	[ $((n + $(wc -w <<<"$computed"))) = "$(find "$arch" -name '*.gguf' | wc -l)" ]
 }
