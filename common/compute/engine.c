@@ -236,12 +236,14 @@ begin_ropes(struct engine *e)
 	const float *factors = of[engine_rope_factors(e)];
 	struct hparams hp = e->model->hp;
 
+	if (hp.how->rope == ROPE_ABSENT)
+		return 0;
 	if (rope_init(&e->rope[0], &hp, factors) < 0)
 		return -1;
-	if (hp.how->window_theta > 0) {
-		hp.rope_theta = hp.how->window_theta;
-		hp.rope_scaling = ROPE_NONE;
-	}
+	if (hp.how->window_theta == 0)
+		return 0;
+	hp.rope_theta = hp.how->window_theta;
+	hp.rope_scaling = ROPE_NONE;
 	return rope_init(&e->rope[1], &hp, factors);
 }
 

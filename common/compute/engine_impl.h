@@ -12,7 +12,7 @@ struct engine {
 	struct pool *pool;
 	struct kv *kv;
 	struct weights weights;
-	struct rope rope[2];      /* of layers without and with a window, which may be the same */
+	struct rope rope[2];      /* the second for layers with a window, where they have one of their own */
 	uint32_t context;
 
 	/* Scratch for one batch, with padded rows. */
@@ -82,7 +82,7 @@ void attention_run(struct engine *e, const struct engine_row *rows, size_t n, ui
 static inline int
 engine_rope_of(const struct engine *e, uint32_t layer)
 {
-	return hparams_window(&e->model->hp, e->model->layer_first + layer) > 0;
+	return e->rope[1].pairs > 0 && hparams_window(&e->model->hp, e->model->layer_first + layer) > 0;
 }
 
 #endif

@@ -13,7 +13,7 @@
 
 /*
  * Activations of T tokens made ready: f32 and f16 weights take the f32 rows as they are; bf16 weights take rows rounded
- * to bf16 (to_bf16); q8_0 weights take int8 blocks (to_q8). The last two are the kernel set's own and lie in its layout.
+ * to bf16 (to_bf16); weights of blocks, q8_0 and others, take int8 blocks (to_q8). The last two are the kernel set's own and lie in its layout.
  * ld, and ldy below, should be no multiple of 1024: else rows compete for the same places in the cache.
  */
 struct activations {
@@ -36,7 +36,7 @@ q8_size(size_t cols, size_t tokens)
 }
 
 struct matmul {
-	uint32_t type;       /* plain type of the weights: TYPE_F32, TYPE_F16, TYPE_BF16, TYPE_Q8_0 */
+	uint32_t type;       /* plain type of the weights, one that tile_supports */
 	const void *w;       /* the whole tiled matrix, 64-byte aligned */
 	size_t rows, cols;   /* of the matrix, rows without padding */
 	const struct activations *x;

@@ -1,12 +1,12 @@
-/* kernel_avxvnni.c: q8_0 products by vpdpbusd in 32-byte registers, for processors without AVX-512. */
+/* kernel_avxvnni.c: products with blocks by vpdpbusd in 32-byte registers, for processors without AVX-512. */
 #include "compute/kernel_sets.h"
 #if defined(__x86_64__)
 #include <stdbool.h>
 
 #include "compute/lanes_q8_avx2.h"
 #include "compute/q8_rows.h"
+#include "model/blocks.h"
 #include "model/tile.h"
-#include "model/types.h"
 
 enum { Q8_LANES = 8, Q8_VECTORS = 2, Q8_TOKENS = 3, Q8_WIDE = 4 };
 
@@ -27,7 +27,7 @@ q_dot(qi sum, q_row w, int32_t x)
 void
 matmul_avxvnni(const struct matmul *m, size_t first, size_t last)
 {
-	if (m->type == TYPE_Q8_0)
+	if (blocks_has(m->type))
 		matmul_q8(m, first, last);
 	else
 		kernels_avx2.matmul(m, first, last);

@@ -11,7 +11,8 @@
 #include "base/half.h"
 #include "compute/cpu.h"
 #include "compute/q8_rows.h"
-#include "model/types.h"
+#include "model/blocks.h"
+#include "model/tile.h"
 
 enum { MAX_COLS = 64, MAX_TOKENS = 17, MAX_TILES = 3, LD = 80, LDY = 16 * MAX_TILES };
 
@@ -113,10 +114,11 @@ make_weights(struct room *m, const struct product *p, uint32_t *state)
 					put16(m, (tile * ((p->cols + 1) / 2) + k / 2) * 32 + 2 * i + k % 2,
 					    some_bits(state, p->w_low, p->w_span) >> 16);
 	} else {
-		for (size_t i = 0; i < n; i++)
+		size_t quants = n / 512 * tile_quants(p->type);
+		for (size_t i = 0; i < quants; i++)
 			m->w[i] = (uint8_t)next(state);
 		for (size_t i = 0; i < n / Q8_BLOCK; i++)
-			put16(m, n / 2 + i, some_half(state, 0));
+			put16(m, quants / 2 + i, some_half(state, 0));
 	}
 }
 
@@ -132,7 +134,7 @@ product(const struct kernels *k, const struct product *p, struct room *m)
 	for (size_t t = 0; t < p->tokens; t++) {
 		some_floats(&state, m->x + t * LD, p->cols, p->x_low, p->x_span);
 		k->to_bf16(m->bf16 + t * LD, m->x + t * LD, p->cols);
-		if (p->type == TYPE_Q8_0)
+		if (blocks_has(p->type))
 			k->to_q8(m->q8, p->tokens, t, m->x + t * LD, p->cols);
 	}
 	k->matmul(&(struct matmul){ p->type, m->w, p->rows, p->cols, &x, p->tokens, m->y, LDY }, 0, tiles);
@@ -154,6 +156,10 @@ static const struct {
 	{ "bf16 denormals", { TYPE_BF16, 5, 48, 64, 15, 60, 6, 58, 6 }, 0x3b24ef0072e6c825 },
 	{ "bf16 largest", { TYPE_BF16, 6, 48, 2, 14, 189, 3, 189, 3 }, 0x266583c12e40dae5 },
 	{ "q8_0", { TYPE_Q8_0, 7, 48, 64, 17, 0, 0, 100, 30 }, 0x2c7e23d8f8682958 },
+	{ "q4_0", { TYPE_Q4_0, 25, 48, 64, 17, 0, 0, 100, 30 }, 0x2880995653e749c5 },
+	{ "q5_0", { TYPE_Q5_0, 26, 48, 64, 5, 0, 0, 100, 30 }, 0xb6317de3bf9e9ba4 },
+	{ "iq4_nl", { TYPE_IQ4_NL, 27, 48, 64, 17, 0, 0, 100, 30 }, 0x4e92ed14d5baf992 },
+	{ "iq4_nl, one token", { TYPE_IQ4_NL, 28, 32, 64, 1, 0, 0, 100, 30 }, 0xbc81a61fba84b2ab },
 	{ "q8_0, one token", { TYPE_Q8_0, 8, 32, 64, 1, 0, 0, 120, 4 }, 0xa682358eabb78f30 },
 };
 

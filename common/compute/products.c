@@ -1,4 +1,5 @@
 #include "compute/engine_impl.h"
+#include "model/blocks.h"
 #include "model/tile.h"
 #include "model/types.h"
 
@@ -258,7 +259,7 @@ products_prepare(struct engine *e, const struct norm *norm, const float *x, size
 
 	for (size_t i = 0; i < n_w; i++) {
 		p.bf16 |= w[i]->type == TYPE_BF16;
-		p.q8 |= w[i]->type == TYPE_Q8_0;
+		p.q8 |= blocks_has(w[i]->type);
 	}
 	e->act.f32 = p.norm ? e->normed : x;
 	e->act.ld = ld;

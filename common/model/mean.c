@@ -230,7 +230,7 @@ takes_mean(void *arg, const struct place *p, uint32_t *type)
 	const struct mean *s = arg;
 
 	(void)type;
-	if (rewrite_need_type(p) < 0)
+	if (rewrite_need_made(p) < 0)
 		return -1;
 	for (size_t i = 1; i < s->l->n; i++)
 		if (rewrite_need_type(&s->at[i][p->index]) < 0)

@@ -36,7 +36,7 @@ takes_adapter(void *arg, const struct place *p, uint32_t *type)
 	(void)type;
 	for (size_t i = 0; i < m->l->n; i++)
 		if (find_pair(m->l->at[i], p->t->name))
-			return rewrite_need_type(p) < 0 ? -1 : 1;
+			return rewrite_need_made(p) < 0 ? -1 : 1;
 	return 0;
 }
 

@@ -29,7 +29,7 @@ struct cut {
 	uint64_t tile_bytes, tile_first; /* interleaved: of a tile, and of its part in the first section of the matrix */
 };
 
-/* q8_0 has two sections: the quants of all tiles, then the scales of all. The others have one. */
+/* Blocks have two sections: the quants of all tiles, then the scales of all. The others have one. */
 static struct cut
 cut_matrix(const struct gguf_tensor *t)
 {
@@ -38,7 +38,7 @@ cut_matrix(const struct gguf_tensor *t)
 	c.tiles_in_all = (c.rows + TILE_ROWS - 1) / TILE_ROWS;
 	type_size(c.type, 1, t->ne, &c.row_bytes);
 	tile_size(c.type, TILE_ROWS, c.cols, &c.tile_bytes);
-	c.tile_first = c.type == TYPE_Q8_0 ? c.cols * TILE_ROWS : c.tile_bytes;
+	c.tile_first = tile_first_section(c.type, c.cols);
 	c.tiles = PLAIN_PIECE / c.tile_bytes;
 	if (c.tiles == 0)
 		c.tiles = 1;

@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "base/half.h"
+#include "model/blocks.h"
 #include "model/types.h"
 #include "stream/convert.h"
 
@@ -25,10 +26,19 @@ quantize_type(const char *name, uint32_t *type)
 	return false;
 }
 
+bool
+quantize_makes(uint32_t type)
+{
+	return type == TYPE_F32 || type == TYPE_F16 || type == TYPE_BF16 || type == TYPE_Q8_0;
+}
+
 void
 quantize_to_f32(float *to, uint32_t type, const void *from, size_t n)
 {
-	convert_to_f32(to, (enum stream_dtype)type, from, n);
+	if (type != TYPE_Q8_0 && blocks_has(type))
+		blocks_to_f32(to, type, from, n);
+	else
+		convert_to_f32(to, (enum stream_dtype)type, from, n);
 }
 
 /* Are all of them below the limit, whatever their signs? A NaN is not. Bits of positive floats are in order of values. */

@@ -108,7 +108,7 @@ converts(void *arg, const struct place *p, uint32_t *type)
 	*type = wanted_type(arg, p->t);
 	if (*type != from)
 		return rewrite_need_type(p) < 0 ? -1 : 1;
-	return tile_supports(from);
+	return quantize_makes(from);
 }
 
 int

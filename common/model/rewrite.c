@@ -56,6 +56,15 @@ rewrite_need_type(const struct place *p)
 }
 
 int
+rewrite_need_made(const struct place *p)
+{
+	if (quantize_makes(plain_type(p->t)))
+		return 0;
+	return err_set(ERR_DATA, "%s: tensor %.*s is of type %s, which can't be changed", p->g->path, (int)p->t->name.len, p->t->name.data,
+	    type_info(p->t->type)->name);
+}
+
+int
 rewrite_need_finite(const struct place *p, uint64_t at, const float *x, size_t n)
 {
 	if (quantize_is_finite(x, n))

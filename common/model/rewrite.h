@@ -34,6 +34,7 @@ int rewrite_model(const struct rewrite *r); /* 0 or -1 */
 
 /* Refuses a tensor whose type is none of those that are converted. 0 or -1. */
 int rewrite_need_type(const struct place *p);
+int rewrite_need_made(const struct place *p); /* and written again after a change */
 
 /* Refuses values, from value `at` on of the tensor, of which one is not finite. 0 or -1. */
 int rewrite_need_finite(const struct place *p, uint64_t at, const float *x, size_t n);

@@ -4,7 +4,7 @@
 
 #include "base/half.h"
 #include "base/mem.h"
-#include "model/types.h"
+#include "model/blocks.h"
 
 /* Q8_0: a block is an f16 scale and 32 signed quants. In a tile 16 of them are 512 bytes of quants, 32 of scales. */
 enum {
@@ -16,7 +16,7 @@ enum {
 bool
 tile_supports(uint32_t plain_type)
 {
-	return plain_type == TYPE_F32 || plain_type == TYPE_F16 || plain_type == TYPE_BF16 || plain_type == TYPE_Q8_0;
+	return plain_type == TYPE_F32 || plain_type == TYPE_F16 || plain_type == TYPE_BF16 || blocks_has(plain_type);
 }
 
 /* Bytes of one tile, quants and scales together. */
@@ -30,10 +30,17 @@ tile_bytes(uint32_t plain_type, uint64_t cols, uint64_t *bytes)
 		return mem_mul(cols, TILE_ROWS * 2, bytes);
 	case TYPE_BF16:
 		return mem_mul(cols / 2 + cols % 2, TILE_ROWS * 4, bytes);
-	case TYPE_Q8_0:
-		return cols % BLOCK == 0 && mem_mul(cols / BLOCK, TILE_QUANTS + TILE_SCALES, bytes);
 	}
-	return false;
+	return blocks_has(plain_type) && cols % BLOCK == 0 && mem_mul(cols / BLOCK, tile_quants(plain_type) + TILE_SCALES, bytes);
+}
+
+uint64_t
+tile_first_section(uint32_t plain_type, uint64_t cols)
+{
+	uint64_t bytes = 0;
+
+	tile_bytes(plain_type, cols, &bytes);
+	return blocks_has(plain_type) ? cols / BLOCK * tile_quants(plain_type) : bytes;
 }
 
 bool
@@ -150,17 +157,87 @@ unpack_q8_0(uint8_t *to, const uint8_t *quants, const uint8_t *scales, uint64_t 
 	}
 }
 
+/* ---- blocks of fewer bits ---- */
+
+/* The place of row r's code k among the 512 of a block. */
+static size_t
+code_place(uint64_t r, size_t k)
+{
+	return (k / GROUP * TILE_ROWS + r) * GROUP + k % GROUP;
+}
+
+static void
+put_codes(uint8_t *to, uint32_t type, const uint8_t code[TILE_QUANTS])
+{
+	enum { HALF = TILE_QUANTS / 2, PLANE = TILE_QUANTS / 8 };
+
+	for (size_t i = 0; i < HALF; i++)
+		to[i] = (uint8_t)((code[i] & 15) | (code[HALF + i] & 15) << 4); /* 8 bits */
+	if (type != TYPE_Q5_0)
+		return;
+	memset(to + HALF, 0, PLANE);
+	for (size_t i = 0; i < TILE_QUANTS; i++)
+		to[HALF + i % PLANE] = (uint8_t)(to[HALF + i % PLANE] | (code[i] >> 4 & 1) << i / PLANE); /* 8 bits */
+}
+
+static uint8_t
+get_code(const uint8_t *from, uint32_t type, size_t i)
+{
+	enum { HALF = TILE_QUANTS / 2, PLANE = TILE_QUANTS / 8 };
+	unsigned code = i < HALF ? from[i] & 15 : from[i - HALF] >> 4;
+
+	if (type == TYPE_Q5_0)
+		code |= (from[HALF + i % PLANE] >> i / PLANE & 1u) << 4;
+	return (uint8_t)code; /* < 32 */
+}
+
+static void
+pack_blocks(uint8_t *quants, uint8_t *scales, const uint8_t *from, uint32_t type, uint64_t blocks, uint64_t rows)
+{
+	const size_t size = type_info(type)->block_bytes;
+	uint8_t all[TILE_QUANTS], code[BLOCK];
+
+	memset(scales, 0, blocks * TILE_SCALES);
+	memset(all, type == TYPE_Q5_0 ? 16 : 8, sizeof all);
+	for (uint64_t b = 0; b < blocks; b++) {
+		for (uint64_t r = 0; r < rows; r++) {
+			const uint8_t *block = from + (r * blocks + b) * size;
+			memcpy(scales + b * TILE_SCALES + r * 2, block, 2);
+			blocks_codes(code, type, block);
+			for (size_t k = 0; k < BLOCK; k++)
+				all[code_place(r, k)] = code[k];
+		}
+		put_codes(quants + b * tile_quants(type), type, all);
+	}
+}
+
+static void
+unpack_blocks(uint8_t *to, const uint8_t *quants, const uint8_t *scales, uint32_t type, uint64_t blocks, uint64_t rows)
+{
+	const size_t size = type_info(type)->block_bytes;
+	uint8_t code[BLOCK];
+
+	for (uint64_t b = 0; b < blocks; b++)
+		for (uint64_t r = 0; r < rows; r++) {
+			for (size_t k = 0; k < BLOCK; k++)
+				code[k] = get_code(quants + b * tile_quants(type), type, code_place(r, k));
+			blocks_put(to + (r * blocks + b) * size, type, scales + b * TILE_SCALES + r * 2, code);
+		}
+}
+
 static uint64_t
 plain_row_bytes(uint32_t plain_type, uint64_t cols)
 {
-	return plain_type == TYPE_F32 ? cols * 4 : plain_type == TYPE_Q8_0 ? cols / BLOCK * PLAIN_BLOCK : cols * 2;
+	const struct type_info *t = type_info(plain_type);
+
+	return cols / t->block * t->block_bytes;
 }
 
 /* Tile t of the matrix `to`, of rows that begin at `from`. */
 static void
 pack_tile(uint8_t *to, const uint8_t *from, uint32_t plain_type, uint64_t rows, uint64_t cols, uint64_t t)
 {
-	uint64_t n = rows_in(rows, t), at = t * TILE_ROWS, blocks = cols / BLOCK;
+	uint64_t n = rows_in(rows, t), at = t * TILE_ROWS, blocks = cols / BLOCK, quants = tile_quants(plain_type);
 
 	switch (plain_type) {
 	case TYPE_F32:
@@ -176,6 +253,8 @@ pack_tile(uint8_t *to, const uint8_t *from, uint32_t plain_type, uint64_t rows, 
 		pack_q8_0(to + t * blocks * TILE_QUANTS,
 		    to + tiles_of(rows) * blocks * TILE_QUANTS + t * blocks * TILE_SCALES, from, blocks, n);
 		break;
+	default:
+		pack_blocks(to + t * blocks * quants, to + tiles_of(rows) * blocks * quants + t * blocks * TILE_SCALES, from, plain_type, blocks, n);
 	}
 }
 
@@ -183,7 +262,7 @@ pack_tile(uint8_t *to, const uint8_t *from, uint32_t plain_type, uint64_t rows, 
 static void
 unpack_tile(uint8_t *to, const uint8_t *from, uint32_t plain_type, uint64_t rows, uint64_t cols, uint64_t t)
 {
-	uint64_t n = rows_in(rows, t), at = t * TILE_ROWS, blocks = cols / BLOCK;
+	uint64_t n = rows_in(rows, t), at = t * TILE_ROWS, blocks = cols / BLOCK, quants = tile_quants(plain_type);
 
 	switch (plain_type) {
 	case TYPE_F32:
@@ -199,6 +278,8 @@ unpack_tile(uint8_t *to, const uint8_t *from, uint32_t plain_type, uint64_t rows
 		unpack_q8_0(to, from + t * blocks * TILE_QUANTS,
 		    from + tiles_of(rows) * blocks * TILE_QUANTS + t * blocks * TILE_SCALES, blocks, n);
 		break;
+	default:
+		unpack_blocks(to, from + t * blocks * quants, from + tiles_of(rows) * blocks * quants + t * blocks * TILE_SCALES, plain_type, blocks, n);
 	}
 }
 
@@ -262,13 +343,23 @@ plain_row(float *to, const uint8_t *from, uint32_t type, uint64_t cols, uint64_t
 		for (uint64_t k = 0; k < cols; k++)
 			to[k] = bf16_at(from + (row * cols + k) * 2);
 		break;
-	case TYPE_Q8_0:
-		from += row * (cols / BLOCK) * PLAIN_BLOCK;
-		for (uint64_t k = 0; k < cols; k++) {
-			const uint8_t *block = from + k / BLOCK * PLAIN_BLOCK;
-			to[k] = f16_at(block) * (float)(int8_t)block[2 + k % BLOCK];
-		}
-		break;
+	default:
+		blocks_to_f32(to, type, from + row * plain_row_bytes(type, cols), cols);
+	}
+}
+
+static void
+block_row(float *to, const uint8_t *from, uint32_t type, uint64_t rows, uint64_t cols, uint64_t row)
+{
+	uint64_t blocks = cols / BLOCK, t = row / TILE_ROWS, r = row % TILE_ROWS;
+	const uint8_t *quants = from + t * blocks * tile_quants(type);
+	const uint8_t *scales = from + tiles_of(rows) * blocks * tile_quants(type) + t * blocks * TILE_SCALES;
+
+	for (uint64_t k = 0; k < cols; k++) {
+		const uint8_t *block = quants + k / BLOCK * tile_quants(type);
+		size_t i = code_place(r, k % BLOCK);
+		uint8_t code = type == TYPE_Q8_0 ? block[i] : get_code(block, type, i);
+		to[k] = f16_at(scales + k / BLOCK * TILE_SCALES + r * 2) * (float)blocks_value(type, code);
 	}
 }
 
@@ -294,18 +385,10 @@ tile_row(float *to, const void *from, uint32_t type, uint64_t rows, uint64_t col
 		for (uint64_t k = 0; k < cols; k++)
 			to[k] = bf16_at(tile + (k / 2 * TILE_ROWS + r) * 4 + k % 2 * 2);
 		break;
-	case TYPE_X16 + TYPE_Q8_0: {
-		uint64_t blocks = cols / BLOCK;
-		const uint8_t *quants = tile + t * blocks * TILE_QUANTS;
-		const uint8_t *scales = tile + tiles_of(rows) * blocks * TILE_QUANTS + t * blocks * TILE_SCALES;
-		for (uint64_t k = 0; k < cols; k++) {
-			uint64_t b = k / BLOCK, i = k % BLOCK;
-			uint8_t q = quants[b * TILE_QUANTS + (i / GROUP * TILE_ROWS + r) * GROUP + i % GROUP];
-			to[k] = f16_at(scales + b * TILE_SCALES + r * 2) * (float)(int8_t)(q ^ BIAS);
-		}
-		break;
-	}
 	default:
-		plain_row(to, from, type, cols, row);
+		if (type_is_tiled(type))
+			block_row(to, tile, type - TYPE_X16, rows, cols, row);
+		else
+			plain_row(to, from, type, cols, row);
 	}
 }

@@ -9,9 +9,9 @@
 static const struct type_info plain[TYPE_COUNT] = {
 	[TYPE_F32] = { "F32", 1, 4 },
 	[TYPE_F16] = { "F16", 1, 2 },
-	[2] = { "Q4_0", 32, 18 },
+	[TYPE_Q4_0] = { "Q4_0", 32, 18 },
 	[3] = { "Q4_1", 32, 20 },
-	[6] = { "Q5_0", 32, 22 },
+	[TYPE_Q5_0] = { "Q5_0", 32, 22 },
 	[7] = { "Q5_1", 32, 24 },
 	[TYPE_Q8_0] = { "Q8_0", 32, 34 },
 	[9] = { "Q8_1", 32, 36 },
@@ -25,7 +25,7 @@ static const struct type_info plain[TYPE_COUNT] = {
 	[17] = { "IQ2_XS", 256, 74 },
 	[18] = { "IQ3_XXS", 256, 98 },
 	[19] = { "IQ1_S", 256, 50 },
-	[20] = { "IQ4_NL", 32, 18 },
+	[TYPE_IQ4_NL] = { "IQ4_NL", 32, 18 },
 	[21] = { "IQ3_S", 256, 110 },
 	[22] = { "IQ2_S", 256, 82 },
 	[23] = { "IQ4_XS", 256, 136 },
@@ -44,25 +44,24 @@ static const struct type_info plain[TYPE_COUNT] = {
 	[42] = { "Q2_0", 64, 18 },
 };
 
-static const struct type_info f32_x16 = { "F32_X16", 1, 4 };
-static const struct type_info f16_x16 = { "F16_X16", 1, 2 };
-static const struct type_info bf16_x16 = { "BF16_X16", 1, 2 };
-static const struct type_info q8_0_x16 = { "Q8_0_X16", 32, 34 };
+static const struct type_info x16[TYPE_COUNT] = {
+	[TYPE_F32] = { "F32_X16", 1, 4 },
+	[TYPE_F16] = { "F16_X16", 1, 2 },
+	[TYPE_Q4_0] = { "Q4_0_X16", 32, 18 },
+	[TYPE_Q5_0] = { "Q5_0_X16", 32, 22 },
+	[TYPE_Q8_0] = { "Q8_0_X16", 32, 34 },
+	[TYPE_IQ4_NL] = { "IQ4_NL_X16", 32, 18 },
+	[TYPE_BF16] = { "BF16_X16", 1, 2 },
+};
 
 const struct type_info *
 type_info(uint32_t type)
 {
-	switch (type) {
-	case TYPE_X16 + TYPE_F32:
-		return &f32_x16;
-	case TYPE_X16 + TYPE_F16:
-		return &f16_x16;
-	case TYPE_X16 + TYPE_BF16:
-		return &bf16_x16;
-	case TYPE_X16 + TYPE_Q8_0:
-		return &q8_0_x16;
-	}
-	return type < TYPE_COUNT && plain[type].name ? &plain[type] : NULL;
+	const struct type_info *all = type_is_tiled(type) ? x16 : plain;
+
+	if (type_is_tiled(type))
+		type -= TYPE_X16;
+	return type < TYPE_COUNT && all[type].name ? &all[type] : NULL;
 }
 
 bool

@@ -13,7 +13,10 @@
 enum tensor_type {
 	TYPE_F32 = 0,
 	TYPE_F16 = 1,
+	TYPE_Q4_0 = 2,
+	TYPE_Q5_0 = 6,
 	TYPE_Q8_0 = 8,
+	TYPE_IQ4_NL = 20,
 	TYPE_BF16 = 30,
 	TYPE_COUNT = 64,  /* numbers of GGML's are below */
 	TYPE_X16 = 1000,  /* + one of the above */

@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "model/quantize.h"
 #include "model/tile.h"
 #include "model/types.h"
 
@@ -117,7 +118,7 @@ get(const struct param *t, const struct gguf *g, const char *name, float *to)
 	if (from->ne[0] != t->cols || from->ne[1] != rows || from->ne[2] != 1 || from->ne[3] != 1)
 		return err_set(ERR_DATA, "%s: tensor %s is %" PRIu64 " x %" PRIu64 ", wanted is %zu x %zu", g->path, name,
 		    from->ne[0], from->ne[1], t->cols, rows);
-	if (!tile_supports(from->type))
+	if (!quantize_makes(from->type))
 		return err_set(ERR_DATA, "%s: tensor %s is of type %s, which can't be trained", g->path, name,
 		    type_info(from->type)->name);
 	for (size_t r = 0; r < rows; r++)

@@ -20,6 +20,7 @@ if sys.argv[1] == "compare":  # loading it takes longer than what the others do
 
 # of the matrices' type: largest difference allowed, root mean square allowed, and which reference
 LIMITS = {"F32": (1e-4, 1e-4, None), "F16": (1e-4, 1e-4, "dequantised"), "BF16": (0.1, 0.1, None), "Q8_0": (0.5, 0.15, None)}
+LIMITS.update({t: LIMITS["Q8_0"] for t in ("Q4_0", "Q5_0", "IQ4_NL")})
 
 
 def vector(text):

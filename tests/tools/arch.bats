@@ -24,6 +24,18 @@ setup() {
 	done
 }
 
+@test "blocks of few bits made f32 give what they stand for" {
+	for type in q4_0 q5_0 iq4_nl; do
+		mai-shard quantize --quiet -q f32 -o wide.gguf "$arch/types-$type.gguf"
+		logits wide.gguf "$arch/types-$type.expected.json" rows
+		"$peers/arch.py" compare "$arch/types-$type.expected.json" rows dequantised
+		mai-shard split -q --stock -n 2 -o "$type" "$arch/types-$type.gguf"
+		mai-shard split -q -n 1 -o "$type-x16" "$type/manifest.json"
+		mai-shard join -q -o again.gguf "$type-x16/0.gguf"
+		cmp again.gguf "$arch/types-$type.gguf"
+	done
+}
+
 @test "greedy tokens are llama.cpp's" {
 	for name in $computed; do
 		"$peers/arch.py" tokens "$arch/$name.expected.json" | stream tokens -w last |

@@ -167,8 +167,8 @@ id_of() {
 	says 3 "absent" mai-shard quantize -q f16 -o out.gguf absent
 	echo text >text
 	says 1 "text" mai-shard quantize -q f16 -o out.gguf text
-	need_shared models/arch/types-q4_0.gguf
-	says 1 "token_embd.weight is of type Q4_0" mai-shard quantize -q f16 -o out.gguf "$SHARED/models/arch/types-q4_0.gguf"
+	need_shared models/arch/types-q4_1.gguf
+	says 1 "token_embd.weight is of type Q4_1" mai-shard quantize -q f16 -o out.gguf "$SHARED/models/arch/types-q4_1.gguf"
 	mai-shard split -n 2 -o parts "$M"
 	says 1 "only layers" mai-shard quantize -q f16 -o out.gguf parts/1.gguf
 	[ ! -e out.gguf ]

@@ -11,7 +11,8 @@
 #include "base/half.h"
 #include "base/mem.h"
 #include "compute/cpu.h"
-#include "model/types.h"
+#include "model/blocks.h"
+#include "model/tile.h"
 #include "tap.h"
 
 #include "kernel_golden.h"
@@ -70,8 +71,8 @@ static struct {
 	void *q8;
 } m;
 
-static const uint32_t types[] = { TYPE_F32, TYPE_F16, TYPE_BF16, TYPE_Q8_0 };
-static const char *const type_names[] = { "f32", "f16", "bf16", "q8_0" };
+static const uint32_t types[] = { TYPE_F32, TYPE_F16, TYPE_BF16, TYPE_Q8_0, TYPE_Q4_0, TYPE_Q5_0, TYPE_IQ4_NL };
+static const char *const type_names[] = { "f32", "f16", "bf16", "q8_0", "q4_0", "q5_0", "iq4_nl" };
 
 static void
 make_weights(uint32_t type, size_t rows, size_t cols, enum kind kind)
@@ -90,12 +91,12 @@ make_weights(uint32_t type, size_t rows, size_t cols, enum kind kind)
 		else
 			m.w[i] = (uint8_t)any();
 	}
-	if (type != TYPE_Q8_0)
+	if (!blocks_has(type))
 		return;
 	n = (rows + 15) / 16 * 16 * cols;
 	for (size_t i = 0; i < n / Q8_BLOCK; i++) {
 		uint16_t h = kind == ANYTHING ? (uint16_t)any() : (uint16_t)(any() % 0x7c00);
-		memcpy(m.w + n + 2 * i, &h, 2);
+		memcpy(m.w + n / 512 * tile_quants(type) + 2 * i, &h, 2);
 	}
 }
 
@@ -108,7 +109,7 @@ multiply(const struct kernels *k, uint32_t type, size_t rows, size_t cols, const
 	for (size_t t = 0; t < tokens; t++) {
 		if (type == TYPE_BF16)
 			k->to_bf16(m.bf16 + t * LD, x + t * LD, cols);
-		if (type == TYPE_Q8_0)
+		if (blocks_has(type))
 			k->to_q8(m.q8, tokens, t, x + t * LD, cols);
 	}
 	k->matmul(&(struct matmul){ type, m.w, rows, cols, &a, tokens, y, LDY }, first, last);
@@ -120,7 +121,7 @@ product_agrees(const struct kernels *k, const struct kernels *scalar, int type, 
 {
 	size_t tiles = (rows + 15) / 16;
 
-	if (types[type] == TYPE_Q8_0)
+	if (blocks_has(types[type]))
 		cols = (cols + 31) / 32 * 32;
 	make_weights(types[type], rows, cols, kind);
 	for (size_t t = 0; t < tokens; t++)
@@ -140,7 +141,7 @@ static bool
 reordered(const struct kernels *k, int type)
 {
 #ifdef MAI_TEST_REORDER
-	return strcmp(k->name, "scalar") && types[type] != TYPE_Q8_0;
+	return strcmp(k->name, "scalar") && !blocks_has(types[type]);
 #else
 	(void)k, (void)type;
 	return false;
@@ -538,7 +539,7 @@ test_set(const struct kernels *k, const struct kernels *scalar, struct cache *c)
 {
 	test_known(k);
 	test_exp(k);
-	for (int type = 0; type < 4; type++) {
+	for (int type = 0; type < (int)(sizeof types / sizeof *types); type++) {
 		if (k != scalar)
 			test_products(k, scalar, type);
 		test_batches(k, type);

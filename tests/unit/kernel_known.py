@@ -270,6 +270,23 @@ def say(name, words):
 
 # ---- matrix products ----
 
+CODE_BYTES = {"q8_0": 512, "q4_0": 256, "iq4_nl": 256, "q5_0": 320}
+IQ4 = (-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113)
+
+
+def block_codes(g, kind):
+    """The 512 codes of a block of a tile, from as many bytes as they take."""
+    data = [g.next() & 255 for _ in range(CODE_BYTES[kind])]
+    if kind == "q8_0":
+        return data
+    codes = [x & 15 for x in data[:256]] + [x >> 4 for x in data[:256]]
+    return [c | (data[256 + i % 64] >> i // 64 & 1) << 4 for i, c in enumerate(codes)] if kind == "q5_0" else codes
+
+
+def code_value(kind, code):
+    return IQ4[code] if kind == "iq4_nl" else code - {"q8_0": 128, "q4_0": 8, "q5_0": 16}[kind]
+
+
 def product(name, kind, seed, rows, cols, tokens, w_low, w_span, x_low, x_span):
     g = Some(seed)
     tiles = (rows + 15) // 16
@@ -288,10 +305,11 @@ def product(name, kind, seed, rows, cols, tokens, w_low, w_span, x_low, x_span):
         scale = {}
         for tile in range(tiles):
             for b in range(cols // 32):
+                codes = block_codes(g, kind)
                 for four in range(8):
                     for i in range(16):
                         for j in range(4):
-                            w[tile * 16 + i, b * 32 + four * 4 + j] = (g.next() & 255) - 128
+                            w[tile * 16 + i, b * 32 + four * 4 + j] = code_value(kind, codes[(four * 16 + i) * 4 + j])
         for tile in range(tiles):
             for b in range(cols // 32):
                 for i in range(16):
@@ -299,7 +317,7 @@ def product(name, kind, seed, rows, cols, tokens, w_low, w_span, x_low, x_span):
     out = []
     for t in range(tokens):
         x = g.floats(cols, x_low, x_span)
-        if kind == "q8_0":
+        if kind in CODE_BYTES:
             blocks = [to_q8(x[b * 32:b * 32 + 32]) for b in range(cols // 32)]
         elif kind == "bf16":
             xs = [normal_bf16(to_bf16(u)) for u in x]
@@ -309,7 +327,7 @@ def product(name, kind, seed, rows, cols, tokens, w_low, w_span, x_low, x_span):
             xs = [from_bits(u) for u in x]
         for row in range(tiles * 16):
             acc = ZERO
-            if kind == "q8_0":
+            if kind in CODE_BYTES:
                 for b, (q, s, _) in enumerate(blocks):
                     n = sum(w[row, b * 32 + k] * q[k] for k in range(32))
                     acc = fma(mul(scale[row, b], from_bits(s)), lit(n), acc)
@@ -331,6 +349,10 @@ def products():
     product("bf16 denormals", "bf16", 5, 48, 64, 15, 60, 6, 58, 6)
     product("bf16 largest", "bf16", 6, 48, 2, 14, 189, 3, 189, 3)
     product("q8_0", "q8_0", 7, 48, 64, 17, 0, 0, 100, 30)
+    product("q4_0", "q4_0", 25, 48, 64, 17, 0, 0, 100, 30)
+    product("q5_0", "q5_0", 26, 48, 64, 5, 0, 0, 100, 30)
+    product("iq4_nl", "iq4_nl", 27, 48, 64, 17, 0, 0, 100, 30)
+    product("iq4_nl, one token", "iq4_nl", 28, 32, 64, 1, 0, 0, 100, 30)
     product("q8_0, one token", "q8_0", 8, 32, 64, 1, 0, 0, 120, 4)
 
 

@@ -14,13 +14,16 @@ static const uint64_t some_rows[] = { 1, 2, 15, 16, 17, 31, 32, 33, 49 };
 static const struct type {
 	uint32_t type;
 	const char *name;
-	uint64_t size; /* of an element; 0: q8_0 */
+	uint64_t size; /* of an element; 0: blocks */
 	uint64_t cols[5];
 } types[] = {
 	{ TYPE_F32, "f32", 4, { 1, 2, 3, 64, 67 } },
 	{ TYPE_F16, "f16", 2, { 1, 2, 3, 64, 67 } },
 	{ TYPE_BF16, "bf16", 2, { 1, 2, 3, 64, 67 } },
 	{ TYPE_Q8_0, "q8_0", 0, { 32, 64, 96, 128, 160 } },
+	{ TYPE_Q4_0, "q4_0", 0, { 32, 64, 96, 128, 160 } },
+	{ TYPE_Q5_0, "q5_0", 0, { 32, 64, 96, 128, 160 } },
+	{ TYPE_IQ4_NL, "iq4_nl", 0, { 32, 64, 96, 128, 160 } },
 };
 
 static uint8_t plain[MAX_BYTES], tiled[MAX_BYTES], again[MAX_BYTES];
@@ -39,7 +42,7 @@ random_bytes(uint8_t *p, size_t n)
 static uint64_t
 plain_bytes(const struct type *t, uint64_t rows, uint64_t cols)
 {
-	return t->size ? rows * cols * t->size : rows * (cols / 32) * 34;
+	return t->size ? rows * cols * t->size : rows * (cols / 32) * type_info(t->type)->block_bytes;
 }
 
 /* ---- places, worked out from the words of the header ---- */
@@ -65,43 +68,70 @@ elements_in_place(const struct type *t, uint64_t rows, uint64_t cols)
 	return true;
 }
 
-static bool
-blocks_in_place(uint64_t rows, uint64_t cols)
+/* Code i of a plain block. */
+static unsigned
+plain_code(uint32_t type, const uint8_t *block, uint64_t i)
 {
-	uint64_t blocks = cols / 32, scales = (rows + 15) / 16 * blocks * 512;
+	const uint8_t *low = block + (type == TYPE_Q5_0 ? 6 : 2);
+
+	if (type == TYPE_Q8_0)
+		return (low[i] + 128u) & 255;
+	return (i < 16 ? low[i] & 15u : low[i - 16] >> 4u) | (type == TYPE_Q5_0 ? (block[2 + i / 8] >> i % 8 & 1u) << 4 : 0);
+}
+
+/* Code (r, k) of the interleaved matrix, and its scale. */
+static unsigned
+tiled_code(uint32_t type, uint64_t rows, uint64_t cols, uint64_t r, uint64_t k, const uint8_t **scale)
+{
+	uint64_t blocks = cols / 32, block = r / 16 * blocks + k / 32, size = type == TYPE_Q8_0 ? 512 : type == TYPE_Q5_0 ? 320 : 256;
+	uint64_t c = k % 32 / 4 * 64 + r % 16 * 4 + k % 4;
+	const uint8_t *q = tiled + block * size;
+
+	*scale = tiled + (rows + 15) / 16 * blocks * size + block * 32 + r % 16 * 2;
+	if (type == TYPE_Q8_0)
+		return q[c];
+	return (c < 256 ? q[c] & 15u : q[c - 256] >> 4u) | (type == TYPE_Q5_0 ? (q[256 + c % 64] >> c / 64 & 1u) << 4 : 0);
+}
+
+static bool
+blocks_in_place(const struct type *t, uint64_t rows, uint64_t cols)
+{
+	uint64_t blocks = cols / 32;
+	const uint8_t *scale;
 
 	for (uint64_t r = 0; r < rows; r++)
 		for (uint64_t k = 0; k < cols; k++) {
-			uint64_t tile = r / 16, lane = r % 16, b = k / 32, i = k % 32;
-			const uint8_t *block = plain + (r * blocks + b) * 34;
-			uint64_t q = (tile * blocks + b) * 512 + i / 4 * 64 + lane * 4 + i % 4;
-			if (tiled[q] != (uint8_t)(block[2 + i] + 128))
-				return false;
-			if (memcmp(tiled + scales + (tile * blocks + b) * 32 + lane * 2, block, 2) != 0)
+			const uint8_t *block = plain + (r * blocks + k / 32) * type_info(t->type)->block_bytes;
+			if (tiled_code(t->type, rows, cols, r, k, &scale) != plain_code(t->type, block, k % 32) || memcmp(scale, block, 2) != 0)
 				return false;
 		}
 	return true;
 }
 
-/* What no element fills: as many zeros, or quants of zero, as there are bytes over. */
+/* Rows that are missing in the last tile: quants and scales of zero. */
+static bool
+no_rows_are_zero(const struct type *t, uint64_t rows, uint64_t cols)
+{
+	const unsigned zero = t->type == TYPE_Q8_0 ? 128 : t->type == TYPE_Q5_0 ? 16 : 8;
+	const uint8_t *scale;
+
+	for (uint64_t r = rows; r % 16 != 0; r++)
+		for (uint64_t k = 0; k < cols; k++)
+			if (tiled_code(t->type, rows, cols, r, k, &scale) != zero || scale[0] != 0 || scale[1] != 0)
+				return false;
+	return true;
+}
+
+/* What no element fills: as many zeros as there are bytes over. */
 static bool
 rest_is_zero(const struct type *t, uint64_t rows, uint64_t cols, uint64_t size)
 {
 	uint64_t missing = (16 - rows % 16) % 16, zeros = 0, over;
 	static uint8_t ones[MAX_BYTES];
 
-	/* All bytes of the matrix set (q8_0: quants of 127, scales 0xffff): what is still zero is padding. */
+	/* All bytes of the matrix set: what is still zero is padding. */
 	memset(ones, 0xff, sizeof ones);
-	if (!t->size)
-		for (uint64_t i = 0; i < rows * (cols / 32); i++)
-			memset(ones + i * 34 + 2, 127, 32);
 	tile_pack(again, ones, t->type, rows, cols, 0, (rows + 15) / 16);
-	if (!t->size) {
-		uint64_t quants = (rows + 15) / 16 * (cols / 32) * 512;
-		for (uint64_t i = 0; i < size; i++)
-			zeros += again[i] == (i < quants ? 128 : 0);
-		return zeros == missing * (cols / 32) * 34;
-	}
 	over = missing * cols * t->size;
 	if (t->type == TYPE_BF16 && cols % 2)
 		over += (rows + missing) * 2;
@@ -161,18 +191,18 @@ check_shapes(const struct type *t)
 	for (size_t i = 0; i < sizeof some_rows / sizeof *some_rows; i++)
 		for (size_t j = 0; j < sizeof t->cols / sizeof *t->cols; j++) {
 			uint64_t rows = some_rows[i], cols = t->cols[j], size, tiles = (rows + 15) / 16;
-			uint64_t wanted = t->type == TYPE_BF16 ? (cols + 1) / 2 * 64 : t->size ? cols * 16 * t->size : cols / 32 * 544;
+			uint64_t wanted = t->type == TYPE_BF16 ? (cols + 1) / 2 * 64 : t->size ? cols * 16 * t->size : cols / 32 * (t->type == TYPE_Q8_0 ? 544 : t->type == TYPE_Q5_0 ? 352 : 288);
 			random_bytes(plain, plain_bytes(t, rows, cols));
 			memset(tiled, 0xaa, sizeof tiled);
 			sizes += tile_size(t->type, rows, cols, &size) && size == wanted * tiles;
 			for (uint64_t k = tiles; k-- > 0;) /* in any order */
 				tile_pack(tiled, plain, t->type, rows, cols, k, k + 1);
 			n++;
-			in_place += (t->size ? elements_in_place(t, rows, cols) : blocks_in_place(rows, cols)) && tiled[size] == 0xaa;
+			in_place += (t->size ? elements_in_place(t, rows, cols) : blocks_in_place(t, rows, cols)) && tiled[size] == 0xaa;
 			back += comes_back(t, rows, cols);
 			parts += comes_in_parts(t, rows, cols);
 			rows_same += rows_agree(t, rows, cols);
-			padded += rest_is_zero(t, rows, cols, size);
+			padded += t->size ? rest_is_zero(t, rows, cols, size) : no_rows_are_zero(t, rows, cols);
 		}
 	tap_ok(sizes == n, "%s: the size is that of its tiles, for %d shapes", t->name, n);
 	tap_ok(in_place == n, "%s: each element is in its place", t->name);
@@ -189,6 +219,8 @@ check_values(void)
 	static const uint8_t half[] = { 0x00, 0x3c, 0x01, 0x00, 0x00, 0xc0 };         /* 1, 2^-24, -2 */
 	static const uint8_t brain[] = { 0x80, 0x3f, 0x00, 0xc0 };                    /* 1, -2 */
 	uint8_t block[34] = { 0x00, 0x38, 1, 0xff, 127, 0x80 };                       /* 0.5 times 1, -1, 127, -128, 0 ... */
+	static const uint8_t four[18] = { 0x00, 0x38, 0xf1, 0x08 };                   /* 0.5 times the codes 1 and 15, 8 and 0 ... */
+	static const uint8_t five[22] = { 0x00, 0x38, 1, 0, 0, 0x80, 0xf1 };          /* 0.5 times 17, 0 ..., 15 ..., 16 */
 	float row[32];
 
 	tile_row(row, half, TYPE_F16, 1, 3, 0);
@@ -197,6 +229,12 @@ check_values(void)
 	tap_ok(row[0] == 1 && row[1] == -2, "values of bf16");
 	tile_row(row, block, TYPE_Q8_0, 1, 32, 0);
 	tap_ok(row[0] == 0.5f && row[1] == -0.5f && row[2] == 63.5f && row[3] == -64 && row[4] == 0, "values of q8_0");
+	tile_row(row, four, TYPE_Q4_0, 1, 32, 0);
+	tap_ok(row[0] == -3.5f && row[16] == 3.5f && row[1] == 0 && row[17] == -4, "values of q4_0");
+	tile_row(row, four, TYPE_IQ4_NL, 1, 32, 0);
+	tap_ok(row[0] == -52 && row[16] == 56.5f && row[1] == 0.5f && row[17] == -63.5f, "values of iq4_nl");
+	tile_row(row, five, TYPE_Q5_0, 1, 32, 0);
+	tap_ok(row[0] == 0.5f && row[1] == -8 && row[16] == -0.5f && row[31] == 0, "values of q5_0");
 }
 
 int
@@ -207,7 +245,7 @@ main(void)
 	for (size_t i = 0; i < sizeof types / sizeof *types; i++)
 		check_shapes(&types[i]);
 	check_values();
-	tap_ok(!tile_supports(2) && !tile_supports(TYPE_X16) && !tile_size(2, 16, 32, &size), "other types have no such form");
+	tap_ok(!tile_supports(3) && !tile_supports(TYPE_X16 + 3) && !tile_size(3, 16, 32, &size), "other types have no such form");
 	tap_ok(!tile_size(TYPE_Q8_0, 16, 33, &size), "nor have 33 columns of q8_0");
 	tap_ok(!tile_size(TYPE_F32, UINT64_MAX, UINT64_MAX, &size) && !tile_size(TYPE_F32, 1ull << 62, 1, &size),
 	    "sizes that overflow are refused");
