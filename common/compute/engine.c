@@ -72,21 +72,11 @@ static void
 feed_forward_begin(struct engine *e, const struct layer *l, const float *x, size_t n)
 {
 	const struct norm *norm = l->ffn.w || !e->model->hp.parallel ? &l->ffn : &l->attn;
-	struct products p = { .e = e, .gated = l->gate.data, .activated = !l->gate.data };
 
-	if (l->experts.n > 0) {
+	if (l->experts.n > 0)
 		experts_run(e, l, x, n);
-		return;
-	}
-	if (p.gated) {
-		products_prepare(e, norm, x, e->x_ld, n, (const struct weight *[]){ &l->gate, &l->up }, 2);
-		products_add(&p, &l->gate, e->gate, e->ffn_ld, n);
-		products_add(&p, &l->up, e->up, e->ffn_ld, n);
-	} else {
-		products_prepare(e, norm, x, e->x_ld, n, (const struct weight *[]){ &l->up }, 1);
-		products_add(&p, &l->up, e->gate, e->ffn_ld, n);
-	}
-	products_run(&p);
+	else
+		products_wide(e, norm, &l->gate, &l->up, x, n);
 }
 
 static void
@@ -163,13 +153,9 @@ finish_logits(const struct engine *e, float *logits)
 void
 engine_logits(struct engine *e, const float *normed, size_t n, float *logits)
 {
-	struct products head = { .e = e };
-
 	if (n == 0)
 		return;
-	products_prepare(e, NULL, normed, e->x_ld, n, (const struct weight *[]){ &e->weights.head }, 1);
-	products_add(&head, &e->weights.head, logits, engine_logits_stride(e), n);
-	products_run(&head);
+	products_one(e, NULL, &e->weights.head, normed, e->x_ld, logits, engine_logits_stride(e), n);
 	for (size_t t = 0; t < n; t++)
 		finish_logits(e, logits + t * engine_logits_stride(e));
 }

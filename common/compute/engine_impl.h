@@ -65,6 +65,12 @@ void products_prepare(struct engine *e, const struct norm *norm, const float *x,
 void products_add(struct products *p, const struct weight *w, float *y, size_t ldy, size_t tokens);
 void products_run(struct products *p);
 
+/* Of n rows of x, after normalising where there is a norm: one matrix, y[t] = W x[t]. */
+void products_one(struct engine *e, const struct norm *norm, const struct weight *w, const float *x, size_t ld, float *y, size_t ldy, size_t n);
+
+/* Likewise the wide half of a feed-forward block, into e->gate: act(gate x) * (up x), or act(up x) where the gate has no data. */
+void products_wide(struct engine *e, const struct norm *norm, const struct weight *gate, const struct weight *up, const float *x, size_t n);
+
 /*
  * experts.c: the feed-forward block of a layer with experts, from n rows of x into e->mixed. Experts come in ascending order, so that a row's
  * result does not depend on what else is in the batch.

@@ -47,15 +47,8 @@ choose_row(void *arg, size_t t)
 static void
 run_expert(struct engine *e, const struct weight *gate, const struct weight *up, const struct weight *down, const float *h, size_t n)
 {
-	struct products wide = { .e = e, .gated = true }, narrow = { .e = e };
-
-	products_prepare(e, NULL, h, e->x_ld, n, (const struct weight *[]){ gate, up }, 2);
-	products_add(&wide, gate, e->gate, e->ffn_ld, n);
-	products_add(&wide, up, e->up, e->ffn_ld, n);
-	products_run(&wide);
-	products_prepare(e, NULL, e->gate, e->ffn_ld, n, (const struct weight *[]){ down }, 1);
-	products_add(&narrow, down, e->out, e->x_ld, n);
-	products_run(&narrow);
+	products_wide(e, NULL, gate, up, h, n);
+	products_one(e, NULL, down, e->gate, e->ffn_ld, e->out, e->x_ld, n);
 }
 
 /* e->mixed of row `to` gets row `from` of e->out, times a weight. */
@@ -88,11 +81,7 @@ run_chosen(struct engine *e, const struct experts *x, uint32_t expert, const flo
 static void
 run_shared(struct engine *e, const struct experts *x, const float *h, size_t n)
 {
-	struct products router = { .e = e };
-
-	products_prepare(e, NULL, h, e->x_ld, n, (const struct weight *[]){ &x->shared_router }, 1);
-	products_add(&router, &x->shared_router, e->scores, e->scores_ld, n);
-	products_run(&router);
+	products_one(e, NULL, &x->shared_router, h, e->x_ld, e->scores, e->scores_ld, n);
 	run_expert(e, &x->shared_gate, &x->shared_up, &x->shared_down, h, n);
 	for (size_t t = 0; t < n; t++) {
 		float two[2] = { e->scores[t * e->scores_ld], 0 }, sum = e->kernels->softmax(two, 2, 1);
@@ -104,12 +93,9 @@ void
 experts_run(struct engine *e, const struct layer *l, const float *x, size_t n)
 {
 	const struct experts *experts = &l->experts;
-	struct products router = { .e = e };
 	const float *h = l->ffn.w ? e->normed : x;
 
-	products_prepare(e, &l->ffn, x, e->x_ld, n, (const struct weight *[]){ &experts->router }, 1);
-	products_add(&router, &experts->router, e->scores, e->scores_ld, n);
-	products_run(&router);
+	products_one(e, &l->ffn, &experts->router, x, e->x_ld, e->scores, e->scores_ld, n);
 	pool_run(e->pool, n, choose_row, e);
 	memset(e->mixed, 0, n * e->x_ld * sizeof *e->mixed);
 	for (uint32_t i = 0; i < experts->n; i++)

@@ -266,3 +266,28 @@ products_prepare(struct engine *e, const struct norm *norm, const float *x, size
 	if (p.norm || p.bf16 || p.q8)
 		pool_run(e->pool, (n + Q8_GROUP - 1) / Q8_GROUP, prepare_group, &p);
 }
+
+/* ---- whole ones ---- */
+
+void
+products_one(struct engine *e, const struct norm *norm, const struct weight *w, const float *x, size_t ld, float *y, size_t ldy, size_t n)
+{
+	struct products p = { .e = e };
+
+	products_prepare(e, norm, x, ld, n, (const struct weight *[]){ w }, 1);
+	products_add(&p, w, y, ldy, n);
+	products_run(&p);
+}
+
+void
+products_wide(struct engine *e, const struct norm *norm, const struct weight *gate, const struct weight *up, const float *x, size_t n)
+{
+	bool gated = gate->data;
+	struct products p = { .e = e, .gated = gated, .activated = !gated };
+
+	products_prepare(e, norm, x, e->x_ld, n, gated ? (const struct weight *[]){ gate, up } : (const struct weight *[]){ up }, gated ? 2 : 1);
+	if (gated)
+		products_add(&p, gate, e->gate, e->ffn_ld, n);
+	products_add(&p, up, gated ? e->up : e->gate, e->ffn_ld, n);
+	products_run(&p);
+}

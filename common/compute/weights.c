@@ -231,11 +231,9 @@ load_layer(struct layer *l, const struct model *m, const struct adapter_list *ad
 	const struct {
 		enum arch_slot slot;
 		struct weight *w;
-		const float **bias;
 	} matrix[] = {
-		{ ATTN_Q, &l->q, &l->q.bias }, { ATTN_K, &l->k, &l->k.bias }, { ATTN_V, &l->v, &l->v.bias },
-		{ ATTN_OUTPUT, &l->o, &l->o.bias }, { FFN_GATE, &l->gate, &l->gate.bias }, { FFN_UP, &l->up, &l->up.bias },
-		{ FFN_DOWN, &l->down, &l->down.bias },
+		{ ATTN_Q, &l->q }, { ATTN_K, &l->k }, { ATTN_V, &l->v }, { ATTN_OUTPUT, &l->o },
+		{ FFN_GATE, &l->gate }, { FFN_UP, &l->up }, { FFN_DOWN, &l->down },
 	};
 	const struct {
 		enum arch_slot slot;
@@ -251,7 +249,7 @@ load_layer(struct layer *l, const struct model *m, const struct adapter_list *ad
 		if (model_part(m, number, matrix[i].slot, &p) && load_matrix(matrix[i].w, m, adapters, &p, pool) < 0)
 			return -1;
 		if (model_part(m, number, matrix[i].slot + 1, &p)) /* its bias is the next */
-			*matrix[i].bias = floats(&p);
+			matrix[i].w->bias = floats(&p);
 	}
 	for (size_t i = 0; i < sizeof vector / sizeof *vector; i++)
 		if (model_part(m, number, vector[i].slot, &p))

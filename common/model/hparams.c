@@ -277,7 +277,7 @@ hparams_read(struct hparams *hp, const struct gguf *g)
 	if (read_arch(hp, g) < 0)
 		return -1;
 	hp->how = arch_find(hp->arch);
-	if ( read_layers(hp, g) < 0 || read_vocab_size(hp, g) < 0 ||
+	if (read_layers(hp, g) < 0 || read_vocab_size(hp, g) < 0 ||
 	    count(g, hp, "embedding_length", MODEL_MAX_DIM, &hp->dim) < 0 ||
 	    count(g, hp, "attention.head_count", MODEL_MAX_HEADS, &hp->n_heads) < 0)
 		return -1;

@@ -13,12 +13,14 @@
 _Static_assert((int)STREAM_F32 == TYPE_F32 && (int)STREAM_F16 == TYPE_F16 && (int)STREAM_BF16 == TYPE_BF16 &&
     (int)STREAM_Q8_0 == TYPE_Q8_0, "types of streams and of tensors have the same numbers");
 
+/* The types that are made. */
+static const uint32_t types[] = { TYPE_F32, TYPE_F16, TYPE_BF16, TYPE_Q8_0 };
+enum { TYPES = sizeof types / sizeof *types };
+
 bool
 quantize_type(const char *name, uint32_t *type)
 {
-	static const uint32_t types[] = { TYPE_F32, TYPE_F16, TYPE_BF16, TYPE_Q8_0 };
-
-	for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+	for (size_t i = 0; i < TYPES; i++)
 		if (strcasecmp(name, type_info(types[i])->name) == 0) {
 			*type = types[i];
 			return true;
@@ -29,7 +31,10 @@ quantize_type(const char *name, uint32_t *type)
 bool
 quantize_makes(uint32_t type)
 {
-	return type == TYPE_F32 || type == TYPE_F16 || type == TYPE_BF16 || type == TYPE_Q8_0;
+	for (size_t i = 0; i < TYPES; i++)
+		if (types[i] == type)
+			return true;
+	return false;
 }
 
 void

@@ -233,11 +233,25 @@ plain_row_bytes(uint32_t plain_type, uint64_t cols)
 	return cols / t->block * t->block_bytes;
 }
 
+/* Where the quants of tile t begin, and its scales, in a matrix of blocks. */
+static uint64_t
+quants_at(uint32_t type, uint64_t blocks, uint64_t t)
+{
+	return t * blocks * tile_quants(type);
+}
+
+static uint64_t
+scales_at(uint32_t type, uint64_t rows, uint64_t blocks, uint64_t t)
+{
+	return quants_at(type, blocks, tiles_of(rows)) + t * blocks * TILE_SCALES;
+}
+
 /* Tile t of the matrix `to`, of rows that begin at `from`. */
 static void
 pack_tile(uint8_t *to, const uint8_t *from, uint32_t plain_type, uint64_t rows, uint64_t cols, uint64_t t)
 {
-	uint64_t n = rows_in(rows, t), at = t * TILE_ROWS, blocks = cols / BLOCK, quants = tile_quants(plain_type);
+	uint64_t n = rows_in(rows, t), at = t * TILE_ROWS, blocks = cols / BLOCK;
+	uint64_t quants = quants_at(plain_type, blocks, t), scales = scales_at(plain_type, rows, blocks, t);
 
 	switch (plain_type) {
 	case TYPE_F32:
@@ -250,11 +264,10 @@ pack_tile(uint8_t *to, const uint8_t *from, uint32_t plain_type, uint64_t rows, 
 		pack_bf16(to + at * (cols + cols % 2) * 2, from, cols, n);
 		break;
 	case TYPE_Q8_0:
-		pack_q8_0(to + t * blocks * TILE_QUANTS,
-		    to + tiles_of(rows) * blocks * TILE_QUANTS + t * blocks * TILE_SCALES, from, blocks, n);
+		pack_q8_0(to + quants, to + scales, from, blocks, n);
 		break;
 	default:
-		pack_blocks(to + t * blocks * quants, to + tiles_of(rows) * blocks * quants + t * blocks * TILE_SCALES, from, plain_type, blocks, n);
+		pack_blocks(to + quants, to + scales, from, plain_type, blocks, n);
 	}
 }
 
@@ -262,7 +275,8 @@ pack_tile(uint8_t *to, const uint8_t *from, uint32_t plain_type, uint64_t rows, 
 static void
 unpack_tile(uint8_t *to, const uint8_t *from, uint32_t plain_type, uint64_t rows, uint64_t cols, uint64_t t)
 {
-	uint64_t n = rows_in(rows, t), at = t * TILE_ROWS, blocks = cols / BLOCK, quants = tile_quants(plain_type);
+	uint64_t n = rows_in(rows, t), at = t * TILE_ROWS, blocks = cols / BLOCK;
+	uint64_t quants = quants_at(plain_type, blocks, t), scales = scales_at(plain_type, rows, blocks, t);
 
 	switch (plain_type) {
 	case TYPE_F32:
@@ -275,11 +289,10 @@ unpack_tile(uint8_t *to, const uint8_t *from, uint32_t plain_type, uint64_t rows
 		unpack_bf16(to, from + at * (cols + cols % 2) * 2, cols, n);
 		break;
 	case TYPE_Q8_0:
-		unpack_q8_0(to, from + t * blocks * TILE_QUANTS,
-		    from + tiles_of(rows) * blocks * TILE_QUANTS + t * blocks * TILE_SCALES, blocks, n);
+		unpack_q8_0(to, from + quants, from + scales, blocks, n);
 		break;
 	default:
-		unpack_blocks(to, from + t * blocks * quants, from + tiles_of(rows) * blocks * quants + t * blocks * TILE_SCALES, plain_type, blocks, n);
+		unpack_blocks(to, from + quants, from + scales, plain_type, blocks, n);
 	}
 }
 
@@ -352,8 +365,7 @@ static void
 block_row(float *to, const uint8_t *from, uint32_t type, uint64_t rows, uint64_t cols, uint64_t row)
 {
 	uint64_t blocks = cols / BLOCK, t = row / TILE_ROWS, r = row % TILE_ROWS;
-	const uint8_t *quants = from + t * blocks * tile_quants(type);
-	const uint8_t *scales = from + tiles_of(rows) * blocks * tile_quants(type) + t * blocks * TILE_SCALES;
+	const uint8_t *quants = from + quants_at(type, blocks, t), *scales = from + scales_at(type, rows, blocks, t);
 
 	for (uint64_t k = 0; k < cols; k++) {
 		const uint8_t *block = quants + k / BLOCK * tile_quants(type);

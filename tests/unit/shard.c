@@ -89,7 +89,7 @@ check_contents(void)
 	tap_ok(a->layer_first == 0 && a->layer_last == 1 && b->layer_first == 1 && b->layer_last == 3 && c->layer_first == 3 &&
 	    c->layer_last == 4 && a->has_embedding && !a->has_head && !b->has_embedding && !b->has_head && c->has_head &&
 	    !c->has_embedding, "shards know their layers");
-	tap_ok(model_check(a) == 0 && model_check_llama(b) == 0 && model_check_llama(c) == 0,
+	tap_ok(model_check(a) == 0 && model_check(b) == 0 && model_check(c) == 0,
 	    "each of them can be computed");
 	tap_ok(model_vocab_file(a) && !model_vocab_file(b) && model_vocab_file(c) && !gguf_find(b->files[0], "tokenizer.chat_template"),
 	    "the one in the middle has no vocabulary");
