@@ -3,6 +3,14 @@
 #include <sodium.h>
 #include <string.h>
 
+#include "base/err.h"
+
+int
+hash_prepare(void)
+{
+	return sodium_init() < 0 ? err_set(ERR_SYSTEM, "libsodium can't be used here") : 0;
+}
+
 struct hash
 hash_bytes(const void *data, size_t n)
 {

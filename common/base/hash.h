@@ -13,6 +13,12 @@ struct hash {
 	uint8_t bytes[HASH_SIZE];
 };
 
+/*
+ * Lets libsodium choose its code for this processor and find a source of randomness. Before keys, passphrases and BLAKE2b, which are
+ * slow or unsafe without; again does nothing, from any thread. ERR_SYSTEM.
+ */
+int hash_prepare(void);
+
 struct hash hash_bytes(const void *data, size_t n);
 
 /* 64 lower-case digits and a NUL into `to`, which is returned. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/hash.h"
 
 static const char name[] = "Noise_XX_25519_ChaChaPoly_SHA256";
 _Static_assert(sizeof name - 1 == NOISE_HASH, "the name is as long as a hash, so it is the first h");
@@ -150,8 +151,8 @@ noise_prepare(void)
 	struct noise_cipher c = { 0 };
 	uint8_t message[NOISE_TAG + 1] = { 0 };
 
-	if (sodium_init() < 0)
-		return err_set(ERR_SYSTEM, "libsodium can't be used here");
+	if (hash_prepare() < 0)
+		return -1;
 	return noise_seal(&c, message, 1);
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/hash.h"
 #include "net/proto.h"
 
 static const char proved[] = "noise-libp2p-static-key:"; /* goes before the static key that is signed */
@@ -121,8 +122,8 @@ secure_begin(struct secure *s, bool initiator, const struct key *key, const stru
 	*s = (struct secure){ .key = key };
 	if (expected)
 		s->expected = *expected;
-	if (sodium_init() < 0)
-		return err_set(ERR_SYSTEM, "libsodium can't be used here");
+	if (hash_prepare() < 0)
+		return -1;
 	noise_begin(&s->noise, initiator, "", 0);
 	return initiator ? write_message(s, out) : 0;
 }

@@ -1,4 +1,4 @@
-/* digest.h: hashes of whole files, by OpenSSL, whose code for these is faster than libsodium's. */
+/* digest.h: hashes of whole files. SHA-256 by OpenSSL, whose code is the faster one; BLAKE2b by whichever is on this processor. */
 #ifndef MAI_TRUST_DIGEST_H
 #define MAI_TRUST_DIGEST_H
 

@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/hash.h"
 #include "base/io.h"
 #include "trust/base64.h"
 
@@ -65,6 +66,8 @@ cover(uint8_t *part, const char *pass, const uint8_t salt[32], uint64_t work, ui
 
 	if (work > LARGEST_WORK || memory > LARGEST_MEMORY)
 		return err_set(ERR_DATA, "asks for more work than any key does");
+	if (hash_prepare() < 0)
+		return -1;
 	if (crypto_pwhash_scryptsalsa208sha256(stream, sizeof stream, pass, strlen(pass), salt, work, memory) != 0)
 		return err_set(ERR_SYSTEM, "no memory for scrypt (%llu bytes)", (unsigned long long)memory);
 	for (size_t i = 0; i < SECRET_PART; i++)
@@ -255,8 +258,8 @@ key_read_public(struct key_public *k, const char *path)
 int
 key_generate(struct key *k)
 {
-	if (sodium_init() < 0)
-		return err_set(ERR_SYSTEM, "libsodium can't be used here");
+	if (hash_prepare() < 0)
+		return -1;
 	hold(k);
 	randombytes_buf(k->public.number, KEY_NUMBER);
 	crypto_sign_keypair(k->public.bytes, k->secret);
