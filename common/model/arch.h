@@ -50,6 +50,7 @@ enum arch_key {
 	KEY_SCALES = 1 << 3,        /* attention.scale, residual_scale, embedding_scale, logit_scale */
 	KEY_PARALLEL = 1 << 4,      /* use_parallel_residual, true where it is absent */
 	KEY_EXPERTS = 1 << 5,       /* expert_count and what goes with it */
+	KEY_WINDOW_UNUSED = 1 << 6, /* attention.sliding_window, which llama.cpp does not apply either */
 };
 
 struct arch {

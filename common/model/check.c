@@ -105,7 +105,7 @@ check_extras(const struct model *m)
 		uint32_t known; /* to architectures with this key */
 	} extra[] = {
 		{ "expert_count", KEY_EXPERTS }, { "attention.clamp_kqv", 0 }, { "attention.max_alibi_bias", 0 }, { "rope.scaling.yarn_log_multiplier", 0 },
-		{ "attention.sliding_window", KEY_WINDOW }, { "attn_logit_softcapping", KEY_ATTN_CAP }, { "final_logit_softcapping", KEY_FINAL_CAP },
+		{ "attention.sliding_window", KEY_WINDOW | KEY_WINDOW_UNUSED }, { "attn_logit_softcapping", KEY_ATTN_CAP }, { "final_logit_softcapping", KEY_FINAL_CAP },
 		{ "attention.scale", KEY_SCALES }, { "logit_scale", KEY_SCALES }, { "residual_scale", KEY_SCALES }, { "embedding_scale", KEY_SCALES },
 	};
 	char key[128];

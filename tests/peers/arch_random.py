@@ -44,6 +44,7 @@ MODELS = {
                        "output_norm.bias output.weight output.bias", {"rope.dimension_count": 10}, True),
     "gpt2-untied": spec("gpt2", (3, 3, 24, 80, 3), "attn_norm ffn_norm", "qkv output up down", "attn_norm ffn_norm qkv output up down",
                         "output_norm.bias output.weight position_embd.weight", None, True),
+    "phi3-window": spec("phi3", (4, 2, 16, 80, 3), LLAMA[0], "qkv output up down", ends="output.weight", keys={"attention.sliding_window": 6}),
     "qwen2-odd": spec("qwen2", (6, 2, 10, 72, 3), *LLAMA, "q k v", "output.weight", {"rope.freq_base": 10000.0}),
     "qwen3-wide": spec("qwen3", (3, 1, 48, 40, 4), LLAMA[0] + " attn_q_norm attn_k_norm", LLAMA[1]),
     "olmo2-gqa": spec("olmo2", (4, 2, 16, 64, 3), "attn_q_norm attn_k_norm post_attention_norm post_ffw_norm", LLAMA[1], ends="output.weight"),
@@ -77,6 +78,8 @@ def write(name, source, path):
     rows = {"q": heads * d, "k": kv * d, "v": kv * d, "qkv": (heads + 2 * kv) * d, "output": dim, "gate": ffn, "up": ffn, "down": dim}
     experts, wide, shared = m["keys"].get("expert_count"), m["keys"].get("expert_feed_forward_length", ffn), m["keys"].get("expert_shared_feed_forward_length")
     rows.update(router=experts, gates=wide, ups=wide, downs=dim, shared_gate=shared, shared_up=shared, shared_down=dim)
+    if m["arch"] == "phi3":
+        rows["up"] = 2 * ffn
     inputs = {"output": heads * d, "down": ffn, "downs": wide, "shared_down": shared}
     tensors = {}
 
