@@ -36,7 +36,7 @@ static const struct opt opts[] = {
 	{ 0, "score", NULL, OPT_FLAG, &o.score, 0, 0, "give each token's log-probability" },
 	{ 0, "perplexity", NULL, OPT_FLAG, &o.perplexity, 0, 0, "print the perplexity of a text" },
 	{ 0, "bos", "ID", OPT_INT, &o.bos, 0, MODEL_MAX_VOCAB, "with --perplexity: what each window begins with (BOS)" },
-	{ 0, "embed", "mean|cls|last", OPT_MAYBE, &o.embed, 0, 0, "give an embedding of each sequence (mean)" },
+	{ 0, "embed", "mean|cls|last", OPT_MAYBE, &o.embed, 0, 0, "give an embedding of each sequence" },
 	{ 0, "bench", NULL, OPT_FLAG, &o.bench, 0, 0, "measure the speed of prefill and decode" },
 	{ 't', "threads", "N", OPT_INT, &o.threads, 1, POOL_MAX_THREADS, "threads (as many as cores)" },
 	{ 'c', "context", "N", OPT_INT, &o.context, 1, MODEL_MAX_CONTEXT, "positions of a sequence (the model's)" },
@@ -116,10 +116,12 @@ check_options(int operands)
 }
 
 static enum stage_output
-stage_output(void)
+stage_output(const struct hparams *hp)
 {
 	if (!o.embed)
 		return STAGE_LOGITS;
+	if (!*o.embed) /* as the model says, or the mean */
+		return hp->pooling == POOLING_CLS ? STAGE_EMBED_CLS : hp->pooling == POOLING_LAST ? STAGE_EMBED_LAST : STAGE_EMBED_MEAN;
 	return strcmp(o.embed, "cls") == 0 ? STAGE_EMBED_CLS : strcmp(o.embed, "last") == 0 ? STAGE_EMBED_LAST : STAGE_EMBED_MEAN;
 }
 
@@ -136,12 +138,14 @@ load(struct run *r, int n, char **operand)
 		return -1;
 	if (!(r->model = model_open((const char *const *)operand, (uint32_t)n)) || model_check(r->model) < 0)
 		return -1;
-	if (r->model->has_head && !(r->vocab = vocab_open(model_vocab_file(r->model))))
+	if (r->model->hp.how->encoder && !o.embed)
+		return err_set(ERR_DATA, "%s: an encoder, which gives embeddings: --embed", r->name);
+	if (r->model->has_head && !r->model->hp.how->encoder && !(r->vocab = vocab_open(model_vocab_file(r->model))))
 		return -1;
 	if (adapters_open(&r->adapters, o.adapters.item, o.adapters.n, r->model) < 0)
 		return -1;
 	if (!(r->engine = engine_new(r->model, &eo)) ||
-	    !(r->stage = stage_new(r->model, r->engine, r->vocab, stage_output())))
+	    !(r->stage = stage_new(r->model, r->engine, r->vocab, stage_output(&r->model->hp))))
 		return -1;
 	msg_info("%s: layers %u to %u of %u, %s kernels, %u threads", r->name, r->model->layer_first,
 	    r->model->layer_last - 1, r->model->hp.n_layers, engine_arithmetic(r->engine)->name, eo.threads);

@@ -6,6 +6,7 @@
 struct attention {
 	struct engine *e;
 	const struct engine_row *rows;
+	size_t n;
 	uint32_t layer;
 };
 
@@ -47,10 +48,15 @@ store_row(void *arg, size_t t)
 	const struct kv_page *page = row->seq->page[row->pos / KV_PAGE];
 	size_t at = row->pos % KV_PAGE, d = hp->head_dim;
 
-	norm_heads(e, &l->q_norm, q, hp->n_heads);
-	norm_heads(e, &l->k_norm, k, hp->n_kv_heads);
-	rotate(e, q, hp->n_heads, cos, sin);
-	rotate(e, k, hp->n_kv_heads, cos, sin);
+	if (l->latent.heads > 0) {
+		latent_row(e, l, t, cos, sin);
+		v = k;
+	} else {
+		norm_heads(e, &l->q_norm, q, hp->n_heads);
+		norm_heads(e, &l->k_norm, k, hp->n_kv_heads);
+		rotate(e, q, hp->n_heads, cos, sin);
+		rotate(e, k, hp->n_kv_heads, cos, sin);
+	}
 	for (uint32_t h = 0; h < hp->n_kv_heads; h++) {
 		float *keys = kv_keys(e->kv, page, a->layer, h);
 		for (size_t i = 0; i < d; i++)
@@ -82,6 +88,7 @@ attend_head(void *arg, size_t item)
 	const struct hparams *hp = &e->model->hp;
 	size_t run = item % e->n_runs, h = item / e->n_runs, t = e->run[run];
 	size_t group = hp->n_heads / hp->n_kv_heads, at = h * group * hp->head_dim;
+	const float *sinks = e->weights.layer[a->layer].sinks;
 	size_t pages = e->page_of_row[t] * hp->n_kv_heads + h * (a->rows[t].seq->n_pages);
 
 	e->kernels->attend(&(struct attend){
@@ -95,9 +102,11 @@ attend_head(void *arg, size_t item)
 		.group = group,
 		.head_dim = hp->head_dim,
 		.pos = a->rows[t].pos,
+		.keys = hp->how->encoder ? a->n : 0,
 		.window = hparams_window(hp, e->model->layer_first + a->layer),
-		.scale = (float)hp->attention_scale,
+		.scale = e->attention_scale,
 		.soft_cap = (float)hp->attn_cap,
+		.sinks = sinks ? sinks + h * group : NULL,
 	});
 }
 
@@ -155,7 +164,7 @@ attention_begin(struct engine *e, const struct engine_row *rows, size_t n)
 void
 attention_run(struct engine *e, const struct engine_row *rows, size_t n, uint32_t layer)
 {
-	struct attention a = { e, rows, layer };
+	struct attention a = { e, rows, n, layer };
 
 	pool_run(e->pool, n, store_row, &a);
 	list_pages(e, rows, n, layer);

@@ -18,7 +18,7 @@ padded(size_t n)
 
 struct residual {
 	struct engine *e;
-	const struct norm *norm;
+	const struct norm *norm, *sum; /* of what is added, and of x behind that */
 	float *x, *out;
 };
 
@@ -34,14 +34,15 @@ add_row(void *arg, size_t t)
 	for (size_t i = 0; i < dim; i++)
 		out[i] *= scale;
 	e->kernels->add(r->x + t * e->x_ld, out, dim);
+	engine_norm_row(e, r->sum, r->x + t * e->x_ld, r->x + t * e->x_ld, dim);
 }
 
-/* x += W y of a block's last matrix, whose inputs lie in `in`; with the norm behind it, and scaled. */
+/* x += W y of a block's last matrix, whose inputs lie in `in`; with the norms behind it, and scaled. */
 static void
-add_product(struct engine *e, const struct weight *w, const struct norm *post, const float *in, size_t ld, float *x, size_t n)
+add_product(struct engine *e, const struct weight *w, const struct norm *post, const struct norm *sum, const float *in, size_t ld, float *x, size_t n)
 {
-	struct residual r = { .e = e, .norm = post, .x = x, .out = e->out };
-	bool apart = post->w || e->model->hp.residual_scale != 1;
+	struct residual r = { .e = e, .norm = post, .sum = sum, .x = x, .out = e->out };
+	bool apart = post->w || sum->w || e->model->hp.residual_scale != 1;
 	struct products p = { .e = e, .add_to = apart ? NULL : x };
 
 	products_prepare(e, NULL, in, ld, n, (const struct weight *[]){ w }, 1);
@@ -58,13 +59,20 @@ attention_block(struct engine *e, const struct layer *l, float *x, const struct 
 {
 	struct products qkv = { .e = e };
 
+	if (l->latent.heads > 0) {
+		latent_begin(e, l, x, n);
+		attention_run(e, rows, n, number);
+		latent_end(e, l, n);
+		add_product(e, &l->o, &l->attn_post, &l->attn_sum, e->heads, e->heads_ld, x, n);
+		return;
+	}
 	products_prepare(e, &l->attn, x, e->x_ld, n, (const struct weight *[]){ &l->q, &l->k, &l->v }, 3);
 	products_add(&qkv, &l->q, e->q, e->q_ld, n);
 	products_add(&qkv, &l->k, e->k, e->kv_ld, n);
 	products_add(&qkv, &l->v, e->v, e->kv_ld, n);
 	products_run(&qkv);
 	attention_run(e, rows, n, number);
-	add_product(e, &l->o, &l->attn_post, e->attended, e->q_ld, x, n);
+	add_product(e, &l->o, &l->attn_post, &l->attn_sum, e->attended, e->q_ld, x, n);
 }
 
 /* The wide half of the feed-forward block, into e->gate; with experts all of it, into e->mixed. */
@@ -82,12 +90,12 @@ feed_forward_begin(struct engine *e, const struct layer *l, const float *x, size
 static void
 feed_forward_end(struct engine *e, const struct layer *l, float *x, size_t n)
 {
-	struct residual r = { .e = e, .norm = &l->ffn_post, .x = x, .out = e->mixed };
+	struct residual r = { .e = e, .norm = &l->ffn_post, .sum = &l->ffn_sum, .x = x, .out = e->mixed };
 
 	if (l->experts.n > 0)
 		pool_run(e->pool, n, add_row, &r);
 	else
-		add_product(e, &l->down, &l->ffn_post, e->gate, e->ffn_ld, x, n);
+		add_product(e, &l->down, &l->ffn_post, &l->ffn_sum, e->gate, e->ffn_ld, x, n);
 }
 
 static void
@@ -115,20 +123,27 @@ engine_layers(struct engine *e, float *x, const struct engine_row *rows, size_t 
 	return 0;
 }
 
+static void
+add_to_embedding(const struct engine *e, const struct gguf_tensor *t, uint32_t row, float *to)
+{
+	if (!t)
+		return;
+	tile_row(e->position, t->data, t->type, t->ne[1], t->ne[0], row);
+	e->kernels->add(to, e->position, t->ne[0]);
+}
+
 void
 engine_embed(const struct engine *e, uint32_t token, uint32_t pos, float *to)
 {
-	const struct gguf_tensor *t = e->weights.embedding, *p = e->weights.positions;
+	const struct gguf_tensor *t = e->weights.embedding;
 	float scale = (float)e->model->hp.embedding_scale;
 
 	tile_row(to, t->data, t->type, t->ne[1], t->ne[0], token);
 	for (uint64_t i = 0; scale != 1 && i < t->ne[0]; i++)
 		to[i] *= scale;
-	if (p) {
-		float *at = e->position;
-		tile_row(at, p->data, p->type, p->ne[1], p->ne[0], pos);
-		e->kernels->add(to, at, p->ne[0]);
-	}
+	add_to_embedding(e, e->weights.types, 0, to);
+	add_to_embedding(e, e->weights.positions, pos, to);
+	engine_norm_row(e, &e->weights.embedding_norm, to, to, t->ne[0]);
 }
 
 void
@@ -162,27 +177,47 @@ engine_logits(struct engine *e, const float *normed, size_t n, float *logits)
 
 /* ---- making ---- */
 
+static size_t
+largest(const size_t *v, size_t n)
+{
+	size_t most = 0;
+
+	for (size_t i = 0; i < n; i++)
+		most = v[i] > most ? v[i] : most;
+	return most;
+}
+
+static size_t
+widest_ffn(const struct hparams *hp)
+{
+	if (hp->n_experts == 0)
+		return hp->ffn;
+	return largest((size_t[]){ hp->expert_ffn, hp->shared_ffn, hp->dense_layers > 0 ? hp->ffn : 0 }, 3);
+}
+
 static int
 alloc_scratch(struct engine *e)
 {
 	const struct hparams *hp = &e->model->hp;
-	size_t ffn = hp->n_experts == 0 ? hp->ffn : hp->expert_ffn > hp->shared_ffn ? hp->expert_ffn : hp->shared_ffn, n = ENGINE_BATCH;
-	size_t widest = padded(ffn > hp->dim ? ffn : hp->dim), chosen = n * hp->experts_used, of_experts = hp->n_experts > 0 ? n : 0;
+	size_t ffn = widest_ffn(hp), n = ENGINE_BATCH, head = hp->q_head > hp->out_head ? hp->q_head : hp->out_head;
+	size_t widest, chosen = n * hp->experts_used, of_experts = hp->n_experts > 0 ? n : 0, of_latent = hp->kv_lora > 0 ? n : 0;
 
 	e->x_ld = padded(hp->dim);
-	e->q_ld = padded((size_t)hp->n_heads * hp->head_dim);
+	e->q_ld = padded((size_t)hp->n_heads * hp->head_dim + (of_latent ? TILE_ROWS : 0)); /* a head's tile may end behind it */
+	e->heads_ld = padded((size_t)hp->n_heads * head + TILE_ROWS);
+	if (e->q_ld < padded(hp->q_lora))
+		e->q_ld = padded(hp->q_lora);
 	e->kv_ld = padded((size_t)hp->n_kv_heads * hp->head_dim);
 	e->ffn_ld = padded(ffn);
 	e->scores_ld = padded(hp->n_experts);
 	e->low_ld = e->adapters.n ? padded(weights_low_rows(&e->weights)) : 0;
-	if (e->q_ld > widest)
-		widest = e->q_ld;
+	widest = largest((size_t[]){ e->x_ld, e->ffn_ld, e->q_ld, of_latent ? e->heads_ld : 0 }, 4);
 
 	struct {
 		void *to;
 		size_t n, size;
 	} want[] = {
-		{ &e->normed, n * e->x_ld, sizeof(float) }, { &e->out, n * e->x_ld, sizeof(float) },
+		{ &e->normed, n * (of_latent && e->q_ld > e->x_ld ? e->q_ld : e->x_ld), sizeof(float) }, { &e->out, n * e->x_ld, sizeof(float) },
 		{ &e->q, n * e->q_ld, sizeof(float) }, { &e->attended, n * e->q_ld, sizeof(float) },
 		{ &e->k, n * e->kv_ld, sizeof(float) }, { &e->v, n * e->kv_ld, sizeof(float) },
 		{ &e->gate, n * e->ffn_ld, sizeof(float) }, { &e->up, n * e->ffn_ld, sizeof(float) },
@@ -191,7 +226,8 @@ alloc_scratch(struct engine *e)
 		{ &e->cos[1], n * e->rope[1].pairs, sizeof(float) }, { &e->sin[1], n * e->rope[1].pairs, sizeof(float) },
 		{ &e->position, e->x_ld, sizeof(float) },
 		{ &e->act.bf16, n * widest, sizeof(float) }, { &e->act.q8, q8_size((widest + 31) / 32 * 32, n), 1 },
-		{ &e->scores, of_experts * e->scores_ld, sizeof(float) }, { &e->chosen, chosen, sizeof(uint32_t) },
+		{ &e->heads, of_latent * e->heads_ld, sizeof(float) },
+		{ &e->scores, of_experts * e->scores_ld, sizeof(float) }, { &e->preferred, of_experts * e->scores_ld, sizeof(float) }, { &e->chosen, chosen, sizeof(uint32_t) },
 		{ &e->chosen_weight, chosen, sizeof(float) }, { &e->gathered, of_experts * e->x_ld, sizeof(float) },
 		{ &e->gathered_row, of_experts, sizeof(size_t) }, { &e->gathered_weight, of_experts, sizeof(float) },
 		{ &e->mixed, of_experts * e->x_ld, sizeof(float) },
@@ -246,6 +282,7 @@ engine_new(const struct model *m, const struct engine_options *o)
 	if (o->adapters)
 		e->adapters = *o->adapters;
 	e->context = o->context ? o->context : hp->context;
+	e->attention_scale = (float)(hp->kv_lora > 0 ? latent_scale(hp) : hp->attention_scale);
 	if (hp->how->ends >> POSITION_EMBD & 1 && e->context > hp->context) {
 		err_set(ERR_DATA, "%s: the model has %u positions, not %u", m->files[0]->path, hp->context, e->context);
 		engine_free(e);
@@ -266,7 +303,7 @@ engine_free(struct engine *e)
 	if (!e)
 		return;
 	float *scratch[] = { e->normed, e->q, e->k, e->v, e->attended, e->gate, e->up, e->out, e->low, e->cos[0], e->sin[0],
-		e->cos[1], e->sin[1], e->position, e->scores, e->chosen_weight, e->gathered, e->gathered_weight, e->mixed };
+		e->cos[1], e->sin[1], e->position, e->heads, e->scores, e->preferred, e->chosen_weight, e->gathered, e->gathered_weight, e->mixed };
 	for (size_t i = 0; i < sizeof scratch / sizeof *scratch; i++)
 		free(scratch[i]);
 	free(e->act.bf16);

@@ -14,6 +14,7 @@ struct engine {
 	struct weights weights;
 	struct rope rope[2];      /* the second for layers with a window, where they have one of their own */
 	uint32_t context;
+	float attention_scale;    /* of scores */
 
 	/* Scratch for one batch, with padded rows. */
 	size_t x_ld, q_ld, kv_ld, ffn_ld, low_ld;
@@ -23,9 +24,13 @@ struct engine {
 	float *position;          /* one row: what is added to an embedding */
 	struct activations act;   /* of the matrices that come next */
 
+	/* Of latent attention: heads as a matrix gives them, before keys are put to queries, and outputs behind values. */
+	size_t heads_ld;
+	float *heads;
+
 	/* Of experts: scores, who is chosen with which weight, an expert's rows, and what is made of all. */
 	size_t scores_ld;
-	float *scores, *chosen_weight, *gathered, *gathered_weight, *mixed;
+	float *scores, *preferred, *chosen_weight, *gathered, *gathered_weight, *mixed;
 	uint32_t *chosen;
 	size_t *gathered_row;
 
@@ -83,6 +88,16 @@ void experts_run(struct engine *e, const struct layer *l, const float *x, size_t
  */
 int attention_begin(struct engine *e, const struct engine_row *rows, size_t n);
 void attention_run(struct engine *e, const struct engine_row *rows, size_t n, uint32_t layer);
+
+/*
+ * latent.c: latent attention in place of queries, keys and values of their own. Of n rows of x queries and keys come into e->q and e->k, not yet
+ * normalised and rotated, which latent_row does for row t; keys are values too. latent_end takes e->attended and leaves in e->heads
+ * what the layer's o takes.
+ */
+void latent_begin(struct engine *e, const struct layer *l, const float *x, size_t n);
+void latent_row(const struct engine *e, const struct layer *l, size_t t, const float *cos, const float *sin);
+void latent_end(struct engine *e, const struct layer *l, size_t n);
+double latent_scale(const struct hparams *hp); /* of scores */
 
 /* Which of the two ropes a layer has. */
 static inline int

@@ -32,7 +32,7 @@ enum {
 static inline size_t
 q8_size(size_t cols, size_t tokens)
 {
-	return tokens * (cols / Q8_BLOCK) * (Q8_BLOCK + sizeof(float) + sizeof(int32_t));
+	return tokens * (cols / Q8_BLOCK) * (Q8_BLOCK + 4 * sizeof(float));
 }
 
 struct matmul {
@@ -59,9 +59,11 @@ struct attend {
 	size_t queries, ldq, ldo;
 	size_t group, head_dim;
 	size_t pos;
+	size_t keys;           /* 0: as above; else each query sees so many keys, wherever it is */
 	size_t window;         /* 0: none */
 	float scale;           /* of the products of queries and keys: 1/sqrt(head_dim), mostly */
 	float soft_cap;        /* of scores behind that; 0: none */
+	const float *sinks;    /* [group]: a score that each head has beside those of keys, without a value; NULL: none */
 };
 
 enum { KV_PAGE = 64, ATTEND_MAX_QUERIES = 16, ATTEND_MAX_GROUP = 64, ATTEND_MAX_HEAD_DIM = 1024 };
@@ -89,6 +91,8 @@ struct kernels {
 	void (*silu_mul)(float *y, const float *gate, const float *up, size_t n);        /* y = silu(gate) * up */
 	/* y = gelu(gate) * up, in its form with tanh (Hendrycks, Gimpel 2016); without up, which may be NULL, y = gelu(gate) */
 	void (*gelu_mul)(float *y, const float *gate, const float *up, size_t n);
+	/* The gate of gpt-oss: g = min(gate, 7), y = g / (1 + exp(-1.702 g)) * (u + 1), where u is up within -7 and 7 */
+	void (*swiglu_clamped)(float *y, const float *gate, const float *up, size_t n);
 	void (*soft_cap)(float *x, size_t n, float cap);                                 /* x = cap * tanh(x / cap) */
 
 	/*

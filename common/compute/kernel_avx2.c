@@ -3,8 +3,6 @@
 #if defined(__x86_64__)
 #include "compute/lanes_avx2.h"
 #include "compute/lanes_q8_avx2.h"
-#include "compute/q8_rows.h"
-#include "model/tile.h"
 
 #define KERNELS kernels_avx2
 #define KERNELS_NAME "avx2"

@@ -3,7 +3,6 @@
 #if defined(__x86_64__)
 #include "compute/lanes_avx512.h"
 #include "compute/q8_rows.h"
-#include "model/tile.h"
 
 #define KERNELS kernels_avx512
 #define KERNELS_NAME "avx512"
@@ -20,7 +19,6 @@ static inline void q_store(float *p, qf a) { _mm512_storeu_ps(p, a); }
 static inline qf q_set(float a) { return _mm512_set1_ps(a); }
 static inline qf q_mul(qf a, qf b) { return _mm512_mul_ps(a, b); }
 static inline qf q_fma(qf a, qf b, qf c) { return _mm512_fmadd_ps(a, b, c); }
-static inline qf q_f16(const uint16_t *p) { return vf_f16(p); }
 static inline qf q_float(qi a) { return _mm512_cvtepi32_ps(a); }
 static inline q_row q_weights(const uint8_t *p) { return _mm512_loadu_si512(p); }
 static inline qi q_begin(int32_t bias) { return _mm512_set1_epi32(bias); }
@@ -31,6 +29,16 @@ q_dot(qi sum, q_row w, int32_t x)
 {
 	__asm__("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(w), "v"(_mm512_set1_epi32(x)));
 	return sum;
+}
+
+static inline void q8_f16(float to[16], const uint16_t *from) { _mm512_storeu_ps(to, vf_f16(from)); }
+
+static inline void
+q8_look_up(uint8_t to[64], const uint8_t table[16])
+{
+	__m512i values = _mm512_broadcast_i32x4(_mm_loadu_si128((const void *)table));
+
+	_mm512_storeu_si512(to, _mm512_shuffle_epi8(values, _mm512_loadu_si512(to)));
 }
 
 #include "compute/kernel_q8_tokens.inc"

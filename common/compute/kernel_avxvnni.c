@@ -4,9 +4,7 @@
 #include <stdbool.h>
 
 #include "compute/lanes_q8_avx2.h"
-#include "compute/q8_rows.h"
 #include "model/blocks.h"
-#include "model/tile.h"
 
 enum { Q8_LANES = 8, Q8_VECTORS = 2, Q8_TOKENS = 3, Q8_WIDE = 4 };
 

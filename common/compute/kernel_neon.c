@@ -8,13 +8,13 @@
 
 /* Weights are made signed (128 off), so the bias has nothing to undo. A sum of four products fits in 17 bits. */
 static inline vi
-dot_block(const uint8_t *w, const int8_t *x, int32_t bias)
+dot_half(const uint8_t *w, const int8_t *x, int32_t bias)
 {
 	const uint8x16_t top = vdupq_n_u8(128);
 	vi sum = vi_set(0);
 
 	(void)bias;
-	for (int group = 0; group < 8; group++, w += 64, x += 4) {
+	for (int group = 0; group < 4; group++, w += 64, x += 4) {
 		int32_t four;
 		__builtin_memcpy(&four, x, sizeof four);
 		int8x8_t xs = vreinterpret_s8_s32(vdup_n_s32(four));
@@ -26,6 +26,13 @@ dot_block(const uint8_t *w, const int8_t *x, int32_t bias)
 		}
 	}
 	return sum;
+}
+
+static inline void
+q8_look_up(uint8_t to[64], const uint8_t table[16])
+{
+	for (int i = 0; i < 64; i += 16)
+		vst1q_u8(to + i, vqtbl1q_u8(vld1q_u8(table), vld1q_u8(to + i)));
 }
 
 #include "compute/kernels.inc"

@@ -13,14 +13,14 @@
  * is at most 2 * 128 * 127. Then the bias has nothing to undo.
  */
 static inline vi
-dot_block(const uint8_t *w, const int8_t *x, int32_t bias)
+dot_half(const uint8_t *w, const int8_t *x, int32_t bias)
 {
 	const __m128i top = _mm_set1_epi8(-128), ones = _mm_set1_epi16(1);
 	__m128i sum[4] = { _mm_setzero_si128(), _mm_setzero_si128(), _mm_setzero_si128(), _mm_setzero_si128() };
 	vi out;
 
 	(void)bias;
-	for (int group = 0; group < 8; group++, w += 64, x += 4) {
+	for (int group = 0; group < 4; group++, w += 64, x += 4) {
 		int32_t four;
 		memcpy(&four, x, sizeof four);
 		__m128i xs = _mm_set1_epi32(four);
@@ -32,6 +32,15 @@ dot_block(const uint8_t *w, const int8_t *x, int32_t bias)
 	}
 	memcpy(&out, sum, sizeof out);
 	return out;
+}
+
+static inline void
+q8_look_up(uint8_t to[64], const uint8_t table[16])
+{
+	__m128i values = _mm_loadu_si128((const void *)table), *at = (void *)to;
+
+	for (int i = 0; i < 4; i++)
+		_mm_storeu_si128(at + i, _mm_shuffle_epi8(values, _mm_loadu_si128(at + i)));
 }
 
 #include "compute/kernels.inc"

@@ -14,7 +14,7 @@
 #include "model/blocks.h"
 #include "model/tile.h"
 
-enum { MAX_COLS = 64, MAX_TOKENS = 17, MAX_TILES = 3, LD = 80, LDY = 16 * MAX_TILES };
+enum { MAX_COLS = 256, MAX_TOKENS = 17, MAX_TILES = 4, LD = 272, LDY = 16 * MAX_TILES };
 
 static uint32_t
 next(uint32_t *state)
@@ -94,6 +94,22 @@ put16(struct room *m, size_t i, uint32_t u)
 	memcpy(m->w + 2 * i, &h, sizeof h);
 }
 
+/* n weights: any codes, then any scales. */
+static void
+make_blocks(uint8_t *to, const struct blocks *b, size_t n, uint32_t *state)
+{
+	for (size_t i = 0; i < n / TILE_CODES * tile_codes(b); i++)
+		*to++ = (uint8_t)next(state);
+	for (size_t i = 0; i < n / b->size / TILE_ROWS; i++) {
+		for (size_t k = 0; k < (size_t)TILE_ROWS * b->n_f16; k++, to += 2) {
+			uint16_t h = (uint16_t)some_half(state, 0);
+			memcpy(to, &h, sizeof h);
+		}
+		for (size_t k = 0; k < (size_t)TILE_ROWS * b->n_bytes; k++)
+			*to++ = (uint8_t)next(state);
+	}
+}
+
 /* Weights, directly as tiles. */
 static void
 make_weights(struct room *m, const struct product *p, uint32_t *state)
@@ -114,11 +130,7 @@ make_weights(struct room *m, const struct product *p, uint32_t *state)
 					put16(m, (tile * ((p->cols + 1) / 2) + k / 2) * 32 + 2 * i + k % 2,
 					    some_bits(state, p->w_low, p->w_span) >> 16);
 	} else {
-		size_t quants = n / 512 * tile_quants(p->type);
-		for (size_t i = 0; i < quants; i++)
-			m->w[i] = (uint8_t)next(state);
-		for (size_t i = 0; i < n / Q8_BLOCK; i++)
-			put16(m, quants / 2 + i, some_half(state, 0));
+		make_blocks(m->w, blocks_of(p->type), n, state);
 	}
 }
 
@@ -160,6 +172,17 @@ static const struct {
 	{ "q5_0", { TYPE_Q5_0, 26, 48, 64, 5, 0, 0, 100, 30 }, 0xb6317de3bf9e9ba4 },
 	{ "iq4_nl", { TYPE_IQ4_NL, 27, 48, 64, 17, 0, 0, 100, 30 }, 0x4e92ed14d5baf992 },
 	{ "iq4_nl, one token", { TYPE_IQ4_NL, 28, 32, 64, 1, 0, 0, 100, 30 }, 0xbc81a61fba84b2ab },
+	{ "q4_1", { TYPE_Q4_1, 29, 48, 64, 17, 0, 0, 100, 30 }, 0xb94af7fe268a67b2 },
+	{ "q5_1", { TYPE_Q5_1, 30, 48, 96, 5, 0, 0, 100, 30 }, 0x33a1f41c2cb3ebd2 },
+	{ "mxfp4", { TYPE_MXFP4, 31, 48, 64, 17, 0, 0, 100, 20 }, 0x42c8be75a0b7e391 },
+	{ "q2_k", { TYPE_Q2_K, 32, 48, 256, 17, 0, 0, 100, 30 }, 0xebb6ac66aed73c3d },
+	{ "q3_k", { TYPE_Q3_K, 33, 48, 256, 5, 0, 0, 100, 30 }, 0x579f92dfb3148935 },
+	{ "q4_k", { TYPE_Q4_K, 34, 48, 256, 17, 0, 0, 100, 30 }, 0x86a14a083696553a },
+	{ "q4_k, one token", { TYPE_Q4_K, 35, 64, 256, 1, 0, 0, 120, 4 }, 0x680f2b2493a3c6ca },
+	{ "q5_k", { TYPE_Q5_K, 36, 48, 256, 5, 0, 0, 100, 30 }, 0xab0076b884c14317 },
+	{ "q6_k", { TYPE_Q6_K, 37, 48, 256, 17, 0, 0, 100, 30 }, 0xab1c83b189bec529 },
+	{ "q6_k, one token", { TYPE_Q6_K, 38, 64, 256, 1, 0, 0, 120, 4 }, 0x8723b048c78faa93 },
+	{ "iq4_xs", { TYPE_IQ4_XS, 39, 48, 256, 2, 0, 0, 100, 30 }, 0x5f9a546bf4b43f7b },
 	{ "q8_0, one token", { TYPE_Q8_0, 8, 32, 64, 1, 0, 0, 120, 4 }, 0xa682358eabb78f30 },
 };
 
@@ -290,6 +313,16 @@ known_gelu(const struct kernels *k, float *x)
 }
 
 static uint64_t
+known_swiglu_clamped(const struct kernels *k, float *x)
+{
+	uint32_t state = 40;
+
+	some_floats(&state, x, 2 * N, 110, 24);
+	k->swiglu_clamped(x, x, x + N, N);
+	return hash_words(hash_begin, x, N);
+}
+
+static uint64_t
 known_soft_cap(const struct kernels *k, float *x)
 {
 	uint32_t state = 21;
@@ -321,7 +354,7 @@ known_rope_halves(const struct kernels *k, float *x)
 }
 
 static uint64_t
-attention(const struct kernels *k, float *x, uint32_t seed, size_t window, float soft_cap)
+attention(const struct kernels *k, float *x, uint32_t seed, size_t window, float soft_cap, bool sinks)
 {
 	enum { PAGE = HEAD * KV_PAGE };
 	const float *keys[2], *values[2];
@@ -331,25 +364,32 @@ attention(const struct kernels *k, float *x, uint32_t seed, size_t window, float
 		keys[i] = x + 2 * i * PAGE;
 		values[i] = keys[i] + PAGE;
 	}
-	float *q = x + 4 * PAGE, *out = q + QUERIES * GROUP * HEAD;
+	float *q = x + 4 * PAGE, *out = q + QUERIES * GROUP * HEAD, sink[GROUP];
 	some_floats(&state, x, 4 * PAGE + QUERIES * GROUP * HEAD, 122, 8);
+	some_floats(&state, sink, GROUP, 122, 12);
 	k->attend(&(struct attend){ .q = q, .out = out, .k = keys, .v = values, .queries = QUERIES, .ldq = GROUP * HEAD,
 	    .ldo = GROUP * HEAD, .group = GROUP, .head_dim = HEAD, .pos = POS, .window = window,
-	    .scale = 0.25f, .soft_cap = soft_cap });
+	    .scale = 0.25f, .soft_cap = soft_cap, .sinks = sinks ? sink : NULL });
 	return hash_words(hash_begin, out, QUERIES * GROUP * HEAD);
 }
 
 static uint64_t
 known_attention(const struct kernels *k, float *x)
 {
-	return attention(k, x, 16, 0, 0);
+	return attention(k, x, 16, 0, 0, false);
 }
 
 /* Of which the last query sees only keys of the second page. */
 static uint64_t
 known_window(const struct kernels *k, float *x)
 {
-	return attention(k, x, 23, 2, 5);
+	return attention(k, x, 23, 2, 5, false);
+}
+
+static uint64_t
+known_sinks(const struct kernels *k, float *x)
+{
+	return attention(k, x, 41, 0, 0, true);
 }
 
 static uint64_t
@@ -384,18 +424,20 @@ static const struct {
 } functions[] = {
 	{ "bf16 rounding", rounded_bf16, 0x803eb806933fc5e5 },
 	{ "bf16 edge", edge_bf16, 0x6c29aa45817f6465 },
-	{ "to_q8", known_q8, 0x5807b75de2fdc170 },
+	{ "to_q8", known_q8, 0x90bc0811a4299609 },
 	{ "rms_norm", known_norm, 0xc3456dbf2b532105 },
 	{ "layer_norm", known_layer_norm, 0x82e119f5a4baccae },
 	{ "add", known_add, 0x77601f6f2637a453 },
 	{ "add_scaled", known_add_scaled, 0x4170f089e19bc37a },
 	{ "silu_mul", known_silu, 0xdac148e1ccc43b71 },
 	{ "gelu_mul", known_gelu, 0xe52b47bd979caad3 },
+	{ "swiglu_clamped", known_swiglu_clamped, 0xaf15875c6b1d95ca },
 	{ "soft_cap", known_soft_cap, 0xba1c75c083c20cb3 },
 	{ "rope", known_rope, 0x724ef7ac802f4633 },
 	{ "rope_halves", known_rope_halves, 0xeff7cc192a73fe07 },
 	{ "attend", known_attention, 0xf8abaca1e6df345d },
 	{ "attend, window", known_window, 0xbc4707624d03e023 },
+	{ "attend, sinks", known_sinks, 0x6c37c3fae7ad2b68 },
 	{ "softmax", known_softmax, 0xe52eed73e8434fbd },
 	{ "finite", known_finite, 0xaf63bc4c8601b62c },
 };

@@ -1,4 +1,4 @@
-/* lanes_q8_avx2.h: vectors of 8 output rows for kernel_q8_tokens.inc, all but the dot product. */
+/* lanes_q8_avx2.h: vectors of 8 output rows for kernel_q8_tokens.inc, all but the dot product, and for q8_ready.h. */
 #ifndef MAI_COMPUTE_LANES_Q8_AVX2_H
 #define MAI_COMPUTE_LANES_Q8_AVX2_H
 
@@ -13,7 +13,22 @@ static inline void q_store(float *p, qf a) { _mm256_storeu_ps(p, a); }
 static inline qf q_set(float a) { return _mm256_set1_ps(a); }
 static inline qf q_mul(qf a, qf b) { return _mm256_mul_ps(a, b); }
 static inline qf q_fma(qf a, qf b, qf c) { return _mm256_fmadd_ps(a, b, c); }
-static inline qf q_f16(const uint16_t *p) { return _mm256_cvtph_ps(_mm_loadu_si128((const void *)p)); }
 static inline qf q_float(qi a) { return _mm256_cvtepi32_ps(a); }
+
+static inline void
+q8_f16(float to[16], const uint16_t *from)
+{
+	_mm256_storeu_ps(to, _mm256_cvtph_ps(_mm_loadu_si128((const void *)from)));
+	_mm256_storeu_ps(to + 8, _mm256_cvtph_ps(_mm_loadu_si128((const void *)(from + 8))));
+}
+
+static inline void
+q8_look_up(uint8_t to[64], const uint8_t table[16])
+{
+	__m256i values = _mm256_broadcastsi128_si256(_mm_loadu_si128((const void *)table)), *at = (void *)to;
+
+	for (int i = 0; i < 2; i++)
+		_mm256_storeu_si256(at + i, _mm256_shuffle_epi8(values, _mm256_loadu_si256(at + i)));
+}
 
 #endif

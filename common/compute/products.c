@@ -102,10 +102,16 @@ add_adapters(const struct products *p, size_t i, size_t first, size_t last)
 static void
 activate(const struct engine *e, float *y, const float *up, size_t n)
 {
-	if (e->model->hp.how->act == ACT_GELU)
-		e->kernels->gelu_mul(y, y, up, n);
-	else
+	switch (e->model->hp.how->act) {
+	case ACT_SILU:
 		e->kernels->silu_mul(y, y, up, n);
+		break;
+	case ACT_GELU:
+		e->kernels->gelu_mul(y, y, up, n);
+		break;
+	case ACT_SWIGLU_CLAMPED:
+		e->kernels->swiglu_clamped(y, y, up, n);
+	}
 }
 
 /* Rows that fill up the last tile have no bias. */

@@ -41,7 +41,7 @@ rope_init(struct rope *r, const struct hparams *hp, const float *factors)
 	r->frequency = mem_alloc(r->pairs, sizeof *r->frequency);
 	if (!r->frequency)
 		return -1;
-	if (hp->rope_scaling == ROPE_YARN)
+	if (hp->rope_scaling == ROPE_YARN && hp->yarn_log_mul == 0)
 		r->scale = hp->yarn_attn_factor * (1 + 0.1 * mathd_log(hp->rope_factor));
 	for (uint32_t i = 0; i < r->pairs; i++) {
 		double f = mathd_pow(hp->rope_theta, -2.0 * i / hp->rope_dim);

@@ -178,17 +178,17 @@ floats(const struct model_part *p)
 	return (const float *)(const void *)p->tensor->data + p->first; /* GGUF aligns tensors to 8 bytes and more */
 }
 
-/* The matrices of all experts, which lie one behind the other. */
+/* The matrices of all experts or heads, n that lie one behind the other. */
 static int
-load_each(struct weight **to, const struct model *m, uint32_t number, enum arch_slot slot, struct pool *pool)
+load_each(struct weight **to, uint32_t n, const struct model *m, uint32_t number, enum arch_slot slot, struct pool *pool)
 {
 	struct model_part p;
 
 	if (!model_part(m, number, slot, &p))
 		return err_set(ERR_DATA, "%s: no tensor %s", m->files[0]->path, p.name);
-	if (!(*to = mem_alloc(m->hp.n_experts, sizeof **to)))
+	if (!(*to = mem_alloc(n, sizeof **to)))
 		return -1;
-	for (uint32_t i = 0; i < m->hp.n_experts; i++) {
+	for (uint32_t i = 0; i < n; i++) {
 		struct weight *w = &(*to)[i];
 		*w = (struct weight){ .type = p.tensor->type, .rows = p.rows, .cols = p.tensor->ne[0] };
 		if (interleave(w, p.tensor->data + i * p.rows * row_bytes(w), pool) < 0)
@@ -205,6 +205,41 @@ load_row(struct weight *w, const struct model_part *p, struct pool *pool)
 	return interleave(w, p->tensor->data, pool);
 }
 
+/* Rows of a matrix, one for each expert, become their biases, behind one another from `to` on. */
+static void
+set_biases(struct weight *w, const struct model_part *p, float *to, uint32_t n)
+{
+	const struct gguf_tensor *t = p->tensor;
+
+	for (uint32_t i = 0; i < n; i++, to += t->ne[0]) {
+		tile_row(to, t->data, t->type, n, t->ne[0], i);
+		w[i].bias = to;
+	}
+}
+
+static int
+load_biases(struct experts *x, const struct model *m, uint32_t number)
+{
+	const enum arch_slot slot[] = { EXPERTS_GATE_BIAS, EXPERTS_UP_BIAS, EXPERTS_DOWN_BIAS };
+	struct weight *const w[] = { x->gate, x->up, x->down };
+	struct model_part p;
+	uint64_t floats = 0;
+
+	for (size_t i = 0; i < sizeof slot / sizeof *slot; i++)
+		floats += model_part(m, number, slot[i], &p) ? p.tensor->ne[0] * x->n : 0;
+	if (floats == 0)
+		return 0;
+	if (!(x->biases = mem_alloc(floats, sizeof *x->biases)))
+		return -1;
+	floats = 0;
+	for (size_t i = 0; i < sizeof slot / sizeof *slot; i++)
+		if (model_part(m, number, slot[i], &p)) {
+			set_biases(w[i], &p, x->biases + floats, x->n);
+			floats += p.tensor->ne[0] * x->n;
+		}
+	return 0;
+}
+
 static int
 load_experts(struct experts *x, const struct model *m, uint32_t number, struct pool *pool)
 {
@@ -215,13 +250,37 @@ load_experts(struct experts *x, const struct model *m, uint32_t number, struct p
 	struct model_part p;
 
 	x->n = m->hp.n_experts;
-	if (load_each(&x->gate, m, number, EXPERTS_GATE, pool) < 0 || load_each(&x->up, m, number, EXPERTS_UP, pool) < 0 ||
-	    load_each(&x->down, m, number, EXPERTS_DOWN, pool) < 0)
+	if (load_each(&x->gate, x->n, m, number, EXPERTS_GATE, pool) < 0 || load_each(&x->up, x->n, m, number, EXPERTS_UP, pool) < 0 ||
+	    load_each(&x->down, x->n, m, number, EXPERTS_DOWN, pool) < 0 || load_biases(x, m, number) < 0)
 		return -1;
 	for (size_t i = 0; i < sizeof shared / sizeof *shared; i++)
 		if (model_part(m, number, shared[i].slot, &p) && load_rows(shared[i].w, m, &p, pool) < 0)
 			return -1;
+	if (model_part(m, number, FFN_ROUTER_BIAS, &p))
+		x->router.bias = floats(&p);
+	if (model_part(m, number, EXPERTS_BIAS, &p))
+		x->preference = floats(&p);
 	return model_part(m, number, SHARED_ROUTER, &p) ? load_row(&x->shared_router, &p, pool) : 0;
+}
+
+static int
+load_latent(struct latent *l, const struct model *m, const struct adapter_list *adapters, uint32_t number, struct pool *pool)
+{
+	const struct {
+		enum arch_slot slot;
+		struct weight *w;
+	} matrix[] = { { LATENT_Q_A, &l->q_a }, { LATENT_Q_B, &l->q_b }, { LATENT_KV_A, &l->kv_a } };
+	struct model_part p;
+
+	for (size_t i = 0; i < sizeof matrix / sizeof *matrix; i++)
+		if (model_part(m, number, matrix[i].slot, &p) && load_matrix(matrix[i].w, m, adapters, &p, pool) < 0)
+			return -1;
+	if (model_part(m, number, LATENT_Q_A_NORM, &p))
+		l->q_norm.w = floats(&p);
+	if (model_part(m, number, LATENT_KV_A_NORM, &p))
+		l->kv_norm.w = floats(&p);
+	l->heads = m->hp.n_heads;
+	return load_each(&l->k_b, l->heads, m, number, LATENT_K_B, pool) < 0 ? -1 : load_each(&l->v_b, l->heads, m, number, LATENT_V_B, pool);
 }
 
 /* Those that the layer has; model_check has seen that they are what they should be. */
@@ -242,6 +301,8 @@ load_layer(struct layer *l, const struct model *m, const struct adapter_list *ad
 		{ ATTN_NORM, &l->attn.w }, { ATTN_NORM_BIAS, &l->attn.b }, { FFN_NORM, &l->ffn.w }, { FFN_NORM_BIAS, &l->ffn.b },
 		{ ATTN_POST_NORM, &l->attn_post.w }, { FFN_POST_NORM, &l->ffn_post.w },
 		{ ATTN_Q_NORM, &l->q_norm.w }, { ATTN_K_NORM, &l->k_norm.w },
+		{ ATTN_SINKS, &l->sinks }, { ATTN_SUM_NORM, &l->attn_sum.w }, { ATTN_SUM_NORM_BIAS, &l->attn_sum.b },
+		{ FFN_SUM_NORM, &l->ffn_sum.w }, { FFN_SUM_NORM_BIAS, &l->ffn_sum.b },
 	};
 	struct model_part p;
 
@@ -260,7 +321,13 @@ load_layer(struct layer *l, const struct model *m, const struct adapter_list *ad
 		if (model_part(m, number, ATTN_NORM_2_BIAS, &p))
 			l->attn.b = floats(&p);
 	}
-	return m->hp.n_experts > 0 ? load_experts(&l->experts, m, number, pool) : 0;
+	if (m->hp.how->norm_between) {
+		l->ffn = l->attn_post;
+		l->attn_post = (struct norm){ 0 };
+	}
+	if (m->hp.kv_lora > 0 && load_latent(&l->latent, m, adapters, number, pool) < 0)
+		return -1;
+	return hparams_has_experts(&m->hp, number) ? load_experts(&l->experts, m, number, pool) : 0;
 }
 
 /* A vector beside the layers; NULL: there is none. */
@@ -297,13 +364,15 @@ weights_load(struct weights *w, const struct model *m, const struct adapter_list
 		return -1;
 	w->embedding = m->has_embedding ? model_tensor(m, arch_ends[TOKEN_EMBD].name) : NULL;
 	w->positions = m->has_embedding ? model_tensor(m, arch_ends[POSITION_EMBD].name) : NULL;
+	w->types = m->has_embedding ? model_tensor(m, arch_ends[TOKEN_TYPES].name) : NULL;
+	w->embedding_norm = (struct norm){ load_end(m, TOKEN_EMBD_NORM), load_end(m, TOKEN_EMBD_NORM_BIAS) };
 	w->rope_factors = load_end(m, ROPE_FREQS);
 	w->rope_long = load_end(m, ROPE_LONG);
 	w->rope_short = load_end(m, ROPE_SHORT);
 	for (uint32_t i = 0; i < w->n_layers; i++)
 		if (load_layer(&w->layer[i], m, adapters, m->layer_first + i, pool) < 0)
 			goto fail;
-	if (m->has_head && load_head(w, m, adapters, pool) < 0)
+	if (m->has_head && !m->hp.how->encoder && load_head(w, m, adapters, pool) < 0)
 		goto fail;
 	return 0;
 fail:
@@ -325,18 +394,24 @@ free_matrix(struct weight *w)
 }
 
 static void
+free_each(struct weight *w, uint32_t n)
+{
+	for (uint32_t i = 0; w && i < n; i++)
+		free_matrix(&w[i]);
+	free(w);
+}
+
+static void
 free_experts(struct experts *x)
 {
 	struct weight *one[] = { &x->router, &x->shared_router, &x->shared_gate, &x->shared_up, &x->shared_down };
-	struct weight *each[] = { x->gate, x->up, x->down };
 
 	for (size_t i = 0; i < sizeof one / sizeof *one; i++)
 		free_matrix(one[i]);
-	for (size_t i = 0; i < sizeof each / sizeof *each; i++) {
-		for (uint32_t k = 0; each[i] && k < x->n; k++)
-			free_matrix(&each[i][k]);
-		free(each[i]);
-	}
+	free_each(x->gate, x->n);
+	free_each(x->up, x->n);
+	free_each(x->down, x->n);
+	free(x->biases);
 }
 
 void
@@ -344,10 +419,12 @@ weights_free(struct weights *w)
 {
 	for (uint32_t i = 0; w->layer && i < w->n_layers; i++) {
 		struct layer *l = &w->layer[i];
-		struct weight *all[] = { &l->q, &l->k, &l->v, &l->o, &l->gate, &l->up, &l->down };
+		struct weight *all[] = { &l->q, &l->k, &l->v, &l->o, &l->gate, &l->up, &l->down, &l->latent.q_a, &l->latent.q_b, &l->latent.kv_a };
 		for (size_t k = 0; k < sizeof all / sizeof *all; k++)
 			free_matrix(all[k]);
 		free_experts(&l->experts);
+		free_each(l->latent.k_b, l->latent.heads);
+		free_each(l->latent.v_b, l->latent.heads);
 	}
 	free(w->layer);
 	free_matrix(&w->head);
@@ -386,6 +463,14 @@ expert_bytes(const struct experts *x, uint32_t used)
 	return x->n == 0 ? 0 : n + used * (matrix_bytes(&x->gate[0]) + matrix_bytes(&x->up[0]) + matrix_bytes(&x->down[0]));
 }
 
+static uint64_t
+latent_bytes(const struct latent *l)
+{
+	uint64_t n = matrix_bytes(&l->q_a) + matrix_bytes(&l->q_b) + matrix_bytes(&l->kv_a);
+
+	return l->heads == 0 ? 0 : n + l->heads * (matrix_bytes(&l->k_b[0]) + matrix_bytes(&l->v_b[0]));
+}
+
 uint64_t
 weights_bytes(const struct weights *w)
 {
@@ -394,7 +479,8 @@ weights_bytes(const struct weights *w)
 	for (uint32_t i = 0; i < w->n_layers; i++) {
 		const struct layer *l = &w->layer[i];
 		n += matrix_bytes(&l->q) + matrix_bytes(&l->k) + matrix_bytes(&l->v) + matrix_bytes(&l->o) +
-		    matrix_bytes(&l->gate) + matrix_bytes(&l->up) + matrix_bytes(&l->down) + expert_bytes(&l->experts, w->experts_used);
+		    matrix_bytes(&l->gate) + matrix_bytes(&l->up) + matrix_bytes(&l->down) + expert_bytes(&l->experts, w->experts_used) +
+		    latent_bytes(&l->latent);
 	}
 	return n;
 }
@@ -413,7 +499,8 @@ weights_low_rows(const struct weights *w)
 	for (uint32_t i = 0; i < w->n_layers; i++) {
 		const struct layer *l = &w->layer[i];
 		size_t rows[] = {
-			low_rows(&l->q) + low_rows(&l->k) + low_rows(&l->v), low_rows(&l->o),
+			low_rows(&l->q) + low_rows(&l->k) + low_rows(&l->v) + low_rows(&l->latent.q_a) + low_rows(&l->latent.kv_a),
+			low_rows(&l->latent.q_b), low_rows(&l->o),
 			low_rows(&l->gate) + low_rows(&l->up), low_rows(&l->down),
 		};
 		for (size_t k = 0; k < sizeof rows / sizeof *rows; k++)

@@ -38,21 +38,36 @@ struct experts {
 	uint32_t n;                      /* 0: none */
 	struct weight router;            /* n rows: how well a row and an expert go together */
 	struct weight *gate, *up, *down; /* [n] */
-	struct weight shared_router, shared_gate, shared_up, shared_down; /* no data: no shared one */
+	float *biases;                   /* of these three */
+	const float *preference;         /* [n]: added to what is compared to choose them; NULL: nothing */
+	struct weight shared_router, shared_gate, shared_up, shared_down; /* no data: no shared one; no router: its weight is 1 */
+};
+
+/* Latent attention (latent.c). */
+struct latent {
+	struct weight q_a, q_b;          /* no data: the layer's q makes queries */
+	struct weight kv_a;
+	struct norm q_norm, kv_norm;
+	struct weight *k_b, *v_b;        /* [heads]; NULL: attention is not latent */
+	uint32_t heads;
 };
 
 struct layer {
 	struct norm attn, ffn;             /* before a block */
 	struct norm attn_post, ffn_post;   /* behind it */
+	struct norm attn_sum, ffn_sum;     /* of the hidden state, when it has been added */
 	struct norm q_norm, k_norm;        /* of a head, or of all of a row */
+	const float *sinks;                /* [heads]: scores beside those of keys; NULL: none */
 	struct weight q, k, v, o, gate, up, down; /* gate: no data where there is none */
+	struct latent latent;              /* in place of k and v */
 	struct experts experts;            /* in place of gate, up and down */
 };
 
 struct weights {
 	const struct gguf_tensor *embedding; /* rows are tokens; plain or tiled. NULL without the embedding */
-	const struct gguf_tensor *positions; /* what is added to it, likewise; NULL: nothing */
-	struct norm output_norm;             /* [dim]; none without the head */
+	const struct gguf_tensor *types, *positions; /* what is added to it, the first of the types, likewise; NULL: nothing */
+	struct norm embedding_norm;          /* of the sum */
+	struct norm output_norm;             /* [dim]; none without the head, or of encoders */
 	struct weight head;
 	const float *rope_factors, *rope_long, *rope_short; /* NULL: none; the last two for long contexts and for short ones */
 	uint32_t n_layers, experts_used;     /* experts_used: by each row */

@@ -13,7 +13,7 @@ struct stage_seq {
 	uint32_t end;      /* and those of the present batch from this position on */
 	enum close_reason reason;
 	struct kv_seq kv;
-	uint32_t pending;  /* rows of the batch being made */
+	uint32_t pending;  /* rows of the batch being made; of an encoder all that came */
 	uint64_t ordinal;
 	enum open_output output;
 	struct sampling sampling;
@@ -38,7 +38,7 @@ struct stage {
 	struct seqmap seqs;
 
 	/* One batch */
-	float *x, *logits;
+	float *x, *logits; /* logits: also the embeddings of an encoder */
 	size_t logits_cap;
 	struct engine_row in[STREAM_MAX_ROWS];
 	struct stage_seq *owner[STREAM_MAX_ROWS];
@@ -68,7 +68,11 @@ stage_hops(const struct frame *in)
 	return in->hops ? in->hops + 1 : 0;
 }
 
-/* stage_rows.c: a frame of rows. */
+/* stage_rows.c: a frame of rows; room for n floats in s->logits. 0 or -1. */
 int stage_rows(struct stage *s, const struct frame *f, stage_emit *emit, void *arg);
+int stage_reserve(struct stage *s, size_t n);
+
+/* stage_encode.c: the same for an encoder. */
+int stage_encode(struct stage *s, const struct frame *f, stage_emit *emit, void *arg);
 
 #endif

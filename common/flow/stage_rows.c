@@ -168,8 +168,8 @@ sample(struct stage *s, size_t i, float *logits)
 	return true;
 }
 
-static int
-reserve_logits(struct stage *s, size_t n)
+int
+stage_reserve(struct stage *s, size_t n)
 {
 	if (n <= s->logits_cap)
 		return 0;
@@ -188,7 +188,7 @@ give_logits(struct stage *s, const struct frame *in, stage_emit *emit, void *arg
 	size_t ld = engine_logits_stride(s->engine), n_vocab = s->model->hp.n_vocab, n = 0;
 	bool data = false;
 
-	if (reserve_logits(s, s->n * ld) < 0)
+	if (stage_reserve(s, s->n * ld) < 0)
 		return -1;
 	engine_norm(s->engine, s->x, s->n);
 	engine_logits(s->engine, s->x, s->n, s->logits);
@@ -252,6 +252,8 @@ stage_rows(struct stage *s, const struct frame *f, stage_emit *emit, void *arg)
 {
 	size_t n = 0;
 
+	if (s->model->hp.how->encoder)
+		return stage_encode(s, f, emit, arg);
 	if (!s->model->has_embedding && f->row_bytes == 0 && f->n_rows > 0)
 		return err_set(ERR_DATA, "rows without hidden states");
 	if (gather(s, f) < 0 || compute(s) < 0)

@@ -81,6 +81,19 @@ stage_open(struct stage *s, const struct frame *f)
 
 /* ---- forks and cuts ---- */
 
+static bool
+is_encoder(const struct stage *s)
+{
+	return s->model->hp.how->encoder;
+}
+
+/* Positions that a stage knows of a sequence. */
+static uint32_t
+length(const struct stage *s, const struct stage_seq *q)
+{
+	return is_encoder(s) ? q->pending : q->kv.len;
+}
+
 /* Whether what was pooled over all rows tells what the first `pos` of them give. */
 static bool
 pool_keeps(const struct stage *s, const struct stage_seq *q, uint32_t pos)
@@ -122,13 +135,15 @@ stage_fork(struct stage *s, const struct frame *f)
 		return -1;
 	if (q->closed)
 		return 0;
-	if (!from || from->closed || f->pos > from->kv.len) {
+	if (!from || from->closed || f->pos > length(s, from)) {
 		/* What may be tried again of that one may be of this one. */
 		bool again = from && from->closed && (from->reason == CLOSE_MEMORY || from->reason == CLOSE_REFUSED);
 		stage_end(s, q, again ? from->reason : CLOSE_ERROR, 0);
 		return 0;
 	}
-	if (!pool_keeps(s, from, f->pos)) {
+	if (is_encoder(s)) {
+		q->pending = f->pos;
+	} else if (!pool_keeps(s, from, f->pos)) {
 		stage_end(s, q, CLOSE_REFUSED, 0);
 		return 0;
 	}
@@ -136,7 +151,7 @@ stage_fork(struct stage *s, const struct frame *f)
 	q->output = from->output;
 	q->sampling = from->sampling;
 	q->prompt = from->prompt <= f->pos ? from->prompt : UINT32_MAX;
-	if (stops_clone(&q->stops, &from->stops) < 0 || kv_fork(&q->kv, &from->kv, f->pos) != KV_OK ||
+	if (stops_clone(&q->stops, &from->stops) < 0 || (!is_encoder(s) && kv_fork(&q->kv, &from->kv, f->pos) != KV_OK) ||
 	    copy_tokens(q, from, f->pos) < 0 || copy_pooled(s, q, from, f->pos) < 0)
 		stage_end(s, q, CLOSE_MEMORY, 0);
 	return 0;
@@ -147,8 +162,12 @@ stage_cut(struct stage *s, const struct frame *f)
 {
 	struct stage_seq *q = seqmap_get(&s->seqs, f->seq);
 
-	if (!q || q->closed || f->pos > q->kv.len)
+	if (!q || q->closed || f->pos > length(s, q))
 		return;
+	if (is_encoder(s)) {
+		q->pending = f->pos;
+		return;
+	}
 	if (!pool_keeps(s, q, f->pos)) {
 		stage_end(s, q, CLOSE_REFUSED, f->pos);
 		return;

@@ -16,9 +16,19 @@ const struct arch_tensor arch_layer[ARCH_SLOTS] = {
 	[ATTN_V_BIAS] = { "attn_v.bias", SIZE_KV_HEADS, SIZE_ONE, SIZE_ONE },
 	[ATTN_Q_NORM] = { "attn_q_norm.weight", SIZE_HEAD, SIZE_ONE, SIZE_ONE },
 	[ATTN_K_NORM] = { "attn_k_norm.weight", SIZE_HEAD, SIZE_ONE, SIZE_ONE },
-	[ATTN_OUTPUT] = { "attn_output.weight", SIZE_HEADS, SIZE_DIM, SIZE_ONE },
+	[ATTN_SINKS] = { "attn_sinks.weight", SIZE_HEAD_COUNT, SIZE_ONE, SIZE_ONE },
+	[LATENT_Q_A] = { "attn_q_a.weight", SIZE_DIM, SIZE_LATENT_Q, SIZE_ONE },
+	[LATENT_Q_A_NORM] = { "attn_q_a_norm.weight", SIZE_LATENT_Q, SIZE_ONE, SIZE_ONE },
+	[LATENT_Q_B] = { "attn_q_b.weight", SIZE_LATENT_Q, SIZE_HEADS, SIZE_ONE },
+	[LATENT_KV_A] = { "attn_kv_a_mqa.weight", SIZE_DIM, SIZE_HEAD, SIZE_ONE },
+	[LATENT_KV_A_NORM] = { "attn_kv_a_norm.weight", SIZE_LATENT_KV, SIZE_ONE, SIZE_ONE },
+	[LATENT_K_B] = { "attn_k_b.weight", SIZE_LATENT_KEY, SIZE_LATENT_KV, SIZE_HEAD_COUNT },
+	[LATENT_V_B] = { "attn_v_b.weight", SIZE_LATENT_KV, SIZE_LATENT_VALUE, SIZE_HEAD_COUNT },
+	[ATTN_OUTPUT] = { "attn_output.weight", SIZE_OUT_HEADS, SIZE_DIM, SIZE_ONE },
 	[ATTN_OUTPUT_BIAS] = { "attn_output.bias", SIZE_DIM, SIZE_ONE, SIZE_ONE },
 	[ATTN_POST_NORM] = { "post_attention_norm.weight", SIZE_DIM, SIZE_ONE, SIZE_ONE },
+	[ATTN_SUM_NORM] = { "attn_output_norm.weight", SIZE_DIM, SIZE_ONE, SIZE_ONE },
+	[ATTN_SUM_NORM_BIAS] = { "attn_output_norm.bias", SIZE_DIM, SIZE_ONE, SIZE_ONE },
 	[FFN_NORM] = { "ffn_norm.weight", SIZE_DIM, SIZE_ONE, SIZE_ONE },
 	[FFN_NORM_BIAS] = { "ffn_norm.bias", SIZE_DIM, SIZE_ONE, SIZE_ONE },
 	[FFN_GATE] = { "ffn_gate.weight", SIZE_DIM, SIZE_FFN, SIZE_ONE },
@@ -28,10 +38,17 @@ const struct arch_tensor arch_layer[ARCH_SLOTS] = {
 	[FFN_DOWN] = { "ffn_down.weight", SIZE_FFN, SIZE_DIM, SIZE_ONE },
 	[FFN_DOWN_BIAS] = { "ffn_down.bias", SIZE_DIM, SIZE_ONE, SIZE_ONE },
 	[FFN_POST_NORM] = { "post_ffw_norm.weight", SIZE_DIM, SIZE_ONE, SIZE_ONE },
+	[FFN_SUM_NORM] = { "layer_output_norm.weight", SIZE_DIM, SIZE_ONE, SIZE_ONE },
+	[FFN_SUM_NORM_BIAS] = { "layer_output_norm.bias", SIZE_DIM, SIZE_ONE, SIZE_ONE },
 	[FFN_ROUTER] = { "ffn_gate_inp.weight", SIZE_DIM, SIZE_EXPERTS, SIZE_ONE },
+	[FFN_ROUTER_BIAS] = { "ffn_gate_inp.bias", SIZE_EXPERTS, SIZE_ONE, SIZE_ONE },
+	[EXPERTS_GATE_BIAS] = { "ffn_gate_exps.bias", SIZE_EXPERT_FFN, SIZE_EXPERTS, SIZE_ONE },
+	[EXPERTS_UP_BIAS] = { "ffn_up_exps.bias", SIZE_EXPERT_FFN, SIZE_EXPERTS, SIZE_ONE },
+	[EXPERTS_DOWN_BIAS] = { "ffn_down_exps.bias", SIZE_DIM, SIZE_EXPERTS, SIZE_ONE },
 	[EXPERTS_GATE] = { "ffn_gate_exps.weight", SIZE_DIM, SIZE_EXPERT_FFN, SIZE_EXPERTS },
 	[EXPERTS_UP] = { "ffn_up_exps.weight", SIZE_DIM, SIZE_EXPERT_FFN, SIZE_EXPERTS },
 	[EXPERTS_DOWN] = { "ffn_down_exps.weight", SIZE_EXPERT_FFN, SIZE_DIM, SIZE_EXPERTS },
+	[EXPERTS_BIAS] = { "exp_probs_b.bias", SIZE_EXPERTS, SIZE_ONE, SIZE_ONE },
 	[SHARED_ROUTER] = { "ffn_gate_inp_shexp.weight", SIZE_DIM, SIZE_ONE, SIZE_ONE },
 	[SHARED_GATE] = { "ffn_gate_shexp.weight", SIZE_DIM, SIZE_SHARED_FFN, SIZE_ONE },
 	[SHARED_UP] = { "ffn_up_shexp.weight", SIZE_DIM, SIZE_SHARED_FFN, SIZE_ONE },
@@ -40,6 +57,9 @@ const struct arch_tensor arch_layer[ARCH_SLOTS] = {
 
 const struct arch_tensor arch_ends[ARCH_ENDS] = {
 	[TOKEN_EMBD] = { "token_embd.weight", SIZE_DIM, SIZE_VOCAB, SIZE_ONE },
+	[TOKEN_TYPES] = { "token_types.weight", SIZE_DIM, SIZE_TOKEN_TYPES, SIZE_ONE },
+	[TOKEN_EMBD_NORM] = { "token_embd_norm.weight", SIZE_DIM, SIZE_ONE, SIZE_ONE },
+	[TOKEN_EMBD_NORM_BIAS] = { "token_embd_norm.bias", SIZE_DIM, SIZE_ONE, SIZE_ONE },
 	[POSITION_EMBD] = { "position_embd.weight", SIZE_DIM, SIZE_CONTEXT, SIZE_ONE },
 	[OUTPUT_NORM] = { "output_norm.weight", SIZE_DIM, SIZE_ONE, SIZE_ONE },
 	[OUTPUT_NORM_BIAS] = { "output_norm.bias", SIZE_DIM, SIZE_ONE, SIZE_ONE },
@@ -64,6 +84,9 @@ const struct arch_tensor arch_ends[ARCH_ENDS] = {
 #define BIASES (QKV_BIASES | BIT(ATTN_OUTPUT_BIAS) | BIT(FFN_UP_BIAS) | BIT(FFN_DOWN_BIAS))
 #define LLAMA (BIT(ATTN_NORM) | MATRICES | BIT(FFN_NORM) | BIT(FFN_GATE))
 #define SHARED_EXPERT (BIT(SHARED_ROUTER) | BIT(SHARED_GATE) | BIT(SHARED_UP) | BIT(SHARED_DOWN))
+#define EXPERT_BIASES (BIT(FFN_ROUTER_BIAS) | BIT(EXPERTS_GATE_BIAS) | BIT(EXPERTS_UP_BIAS) | BIT(EXPERTS_DOWN_BIAS))
+#define SUM_NORMS (BIT(ATTN_SUM_NORM) | BIT(ATTN_SUM_NORM_BIAS) | BIT(FFN_SUM_NORM) | BIT(FFN_SUM_NORM_BIAS))
+#define ENCODER_ENDS (END(TOKEN_EMBD) | END(TOKEN_TYPES) | END(TOKEN_EMBD_NORM) | END(TOKEN_EMBD_NORM_BIAS))
 #define PLAIN_ENDS (END(TOKEN_EMBD) | END(OUTPUT_NORM) | END(OUTPUT))
 #define BIAS_ENDS (PLAIN_ENDS | END(OUTPUT_NORM_BIAS))
 
@@ -72,8 +95,15 @@ static const struct arch archs[] = {
 	{ .name = "granite", .rope = ROPE_PAIRS, .needs = LLAMA, .ends = PLAIN_ENDS, .keys = KEY_SCALES },
 	{ .name = "qwen2", .rope = ROPE_HALVES, .needs = LLAMA | QKV_BIASES, .ends = PLAIN_ENDS },
 	{ .name = "qwen3", .rope = ROPE_HALVES, .needs = LLAMA | QK_NORMS, .ends = PLAIN_ENDS },
-	{ .name = "qwen2moe", .rope = ROPE_HALVES, .needs = LLAMA | QKV_BIASES | SHARED_EXPERT, .ends = PLAIN_ENDS, .keys = KEY_EXPERTS, .weighs_all_experts = true },
+	{ .name = "qwen2moe", .rope = ROPE_HALVES, .needs = LLAMA | QKV_BIASES | SHARED_EXPERT, .ends = PLAIN_ENDS, .keys = KEY_EXPERTS, .gating = GATING_ALL },
 	{ .name = "qwen3moe", .rope = ROPE_HALVES, .needs = LLAMA | QK_NORMS, .ends = PLAIN_ENDS, .keys = KEY_EXPERTS },
+	{ .name = "gpt-oss", .rope = ROPE_HALVES, .act = ACT_SWIGLU_CLAMPED, .ends = PLAIN_ENDS, .keys = KEY_WINDOW | KEY_EXPERTS,
+	    .needs = BIT(ATTN_NORM) | MATRICES | BIT(FFN_GATE) | QKV_BIASES | BIT(ATTN_OUTPUT_BIAS) | BIT(ATTN_SINKS) | BIT(ATTN_POST_NORM) | EXPERT_BIASES,
+	    .norm_between = true, .window_period = 2 },
+	{ .name = "deepseek2", .rope = ROPE_PAIRS, .ends = PLAIN_ENDS, .keys = KEY_EXPERTS | KEY_GATING | KEY_LATENT,
+	    .needs = BIT(ATTN_NORM) | BIT(LATENT_KV_A) | BIT(LATENT_KV_A_NORM) | BIT(LATENT_K_B) | BIT(LATENT_V_B) | BIT(ATTN_OUTPUT) | BIT(FFN_NORM) |
+	        BIT(FFN_GATE) | BIT(FFN_UP) | BIT(FFN_DOWN),
+	    .may = BIT(ATTN_Q) | BIT(LATENT_Q_A) | BIT(LATENT_Q_A_NORM) | BIT(LATENT_Q_B) | BIT(EXPERTS_BIAS) | BIT(SHARED_GATE) | BIT(SHARED_UP) | BIT(SHARED_DOWN) },
 	{ .name = "phi3", .rope = ROPE_HALVES, .needs = LLAMA, .ends = PLAIN_ENDS | END(ROPE_LONG) | END(ROPE_SHORT),
 	    .keys = KEY_WINDOW_UNUSED, .fused_gate = true },
 	{ .name = "olmo2", .rope = ROPE_HALVES, .needs = MATRICES | BIT(FFN_GATE) | QK_NORMS | POST_NORMS, .ends = PLAIN_ENDS, .whole_row_norms = true },
@@ -92,6 +122,10 @@ static const struct arch archs[] = {
 	    .needs = BIT(ATTN_NORM) | BIT(ATTN_NORM_BIAS) | MATRICES | BIASES, .ends = BIAS_ENDS | END(OUTPUT_BIAS) },
 	{ .name = "falcon", .norm = NORM_LAYER, .rope = ROPE_HALVES, .act = ACT_GELU, .parallel = true,
 	    .needs = BIT(ATTN_NORM) | BIT(ATTN_NORM_BIAS) | MATRICES, .may = BIT(ATTN_NORM_2) | BIT(ATTN_NORM_2_BIAS), .ends = BIAS_ENDS },
+	{ .name = "bert", .norm = NORM_LAYER, .rope = ROPE_ABSENT, .act = ACT_GELU, .encoder = true, .needs = MATRICES | BIASES | SUM_NORMS,
+	    .ends = ENCODER_ENDS | END(POSITION_EMBD) },
+	{ .name = "nomic-bert", .norm = NORM_LAYER, .rope = ROPE_HALVES, .encoder = true, .needs = MATRICES | BIT(FFN_GATE) | SUM_NORMS,
+	    .may = BIASES | BIT(FFN_GATE_BIAS), .ends = ENCODER_ENDS },
 	{ .name = "stablelm", .norm = NORM_LAYER, .rope = ROPE_HALVES, .parallel_without_norm = true,
 	    .needs = BIT(ATTN_NORM) | BIT(ATTN_NORM_BIAS) | MATRICES | BIT(FFN_GATE), .may = QKV_BIASES | BIT(FFN_NORM) | BIT(FFN_NORM_BIAS), .ends = BIAS_ENDS },
 };

@@ -6,10 +6,10 @@
  *	h = norm(x)               attn_norm
  *	q, k, v = h W + b         each head of q and k, or the whole rows, with a norm of their own; then rotated
  *	a = attention(q, k, v)    maybe within a window, maybe with soft caps
- *	x = x + norm(a W + b)     attn_output, post_attention_norm
+ *	x = x + norm(a W + b)     attn_output, post_attention_norm; of encoders then x = norm(x), attn_output_norm
  *	h = norm(x)               ffn_norm; of a parallel layer from the x at its beginning
  *	f = act(h W + b) * (h W + b)
- *	x = x + norm(f W + b)     ffn_down, post_ffw_norm; of experts the weighted sum of those that a row is sent to
+ *	x = x + norm(f W + b)     ffn_down, post_ffw_norm; of encoders then x = norm(x), layer_output_norm; of experts the weighted sum of those that a row is sent to
  *
  * Which tensors there are says which of them are left out; the rest is here.
  */
@@ -23,24 +23,27 @@
 enum arch_slot {
 	ATTN_NORM, ATTN_NORM_BIAS, ATTN_NORM_2, ATTN_NORM_2_BIAS,
 	ATTN_Q, ATTN_Q_BIAS, ATTN_K, ATTN_K_BIAS, ATTN_V, ATTN_V_BIAS, /* or rows of attn_qkv, one below the other */
-	ATTN_Q_NORM, ATTN_K_NORM,
-	ATTN_OUTPUT, ATTN_OUTPUT_BIAS, ATTN_POST_NORM,
+	ATTN_Q_NORM, ATTN_K_NORM, ATTN_SINKS,
+	LATENT_Q_A, LATENT_Q_A_NORM, LATENT_Q_B, LATENT_KV_A, LATENT_KV_A_NORM, LATENT_K_B, LATENT_V_B, /* of latent attention */
+	ATTN_OUTPUT, ATTN_OUTPUT_BIAS, ATTN_POST_NORM, ATTN_SUM_NORM, ATTN_SUM_NORM_BIAS,
 	FFN_NORM, FFN_NORM_BIAS,
-	FFN_GATE, FFN_GATE_BIAS, FFN_UP, FFN_UP_BIAS, FFN_DOWN, FFN_DOWN_BIAS, FFN_POST_NORM,
-	FFN_ROUTER, EXPERTS_GATE, EXPERTS_UP, EXPERTS_DOWN,   /* in place of ffn_gate, _up and _down, where there are experts */
+	FFN_GATE, FFN_GATE_BIAS, FFN_UP, FFN_UP_BIAS, FFN_DOWN, FFN_DOWN_BIAS, FFN_POST_NORM, FFN_SUM_NORM, FFN_SUM_NORM_BIAS,
+	/* in place of ffn_gate, _up and _down, where there are experts */
+	FFN_ROUTER, FFN_ROUTER_BIAS, EXPERTS_GATE, EXPERTS_GATE_BIAS, EXPERTS_UP, EXPERTS_UP_BIAS, EXPERTS_DOWN, EXPERTS_DOWN_BIAS,
+	EXPERTS_BIAS,                                         /* of who is chosen */
 	SHARED_ROUTER, SHARED_GATE, SHARED_UP, SHARED_DOWN,   /* one beside them that every row goes through */
 	ARCH_SLOTS,
 };
 
 /* Tensors beside the layers. */
 enum arch_end {
-	TOKEN_EMBD, POSITION_EMBD, OUTPUT_NORM, OUTPUT_NORM_BIAS, OUTPUT, OUTPUT_BIAS, ROPE_FREQS, ROPE_LONG, ROPE_SHORT,
+	TOKEN_EMBD, TOKEN_TYPES, TOKEN_EMBD_NORM, TOKEN_EMBD_NORM_BIAS, POSITION_EMBD, OUTPUT_NORM, OUTPUT_NORM_BIAS, OUTPUT, OUTPUT_BIAS, ROPE_FREQS, ROPE_LONG, ROPE_SHORT,
 	ARCH_ENDS,
 };
 
 enum arch_norm { NORM_RMS, NORM_LAYER };
 enum arch_rope { ROPE_PAIRS, ROPE_HALVES, ROPE_ABSENT }; /* elements 2i and 2i + 1 are a pair; i and i + half of them; none are */
-enum arch_act { ACT_SILU, ACT_GELU };
+enum arch_act { ACT_SILU, ACT_GELU, ACT_SWIGLU_CLAMPED };
 
 /* Numbers that a file may state for this architecture: keys, behind its name. */
 enum arch_key {
@@ -51,7 +54,12 @@ enum arch_key {
 	KEY_PARALLEL = 1 << 4,      /* use_parallel_residual, true where it is absent */
 	KEY_EXPERTS = 1 << 5,       /* expert_count and what goes with it */
 	KEY_WINDOW_UNUSED = 1 << 6, /* attention.sliding_window, which llama.cpp does not apply either */
+	KEY_LATENT = 1 << 7,        /* attention.kv_lora_rank and what goes with it */
+	KEY_GATING = 1 << 8,        /* expert_gating_func and what else chooses experts */
 };
+
+/* How the scores of experts become weights: softmax over those that are chosen, or over all, or the logistic function of each. */
+enum arch_gating { GATING_CHOSEN, GATING_ALL, GATING_LOGISTIC };
 
 struct arch {
 	const char *name; /* general.architecture */
@@ -64,9 +72,11 @@ struct arch {
 	bool parallel;             /* attention and feed-forward both begin with the layer's input */
 	bool parallel_without_norm; /* where there is no ffn_norm */
 	bool fused_gate;           /* ffn_up has the rows of the gate above its own */
+	bool encoder;              /* every position sees all of its sequence, and embeddings come out: there is no head */
+	bool norm_between;         /* post_attention_norm is what ffn_norm is elsewhere */
 	bool whole_row_norms;      /* those of q and k are over all heads at once */
 	bool scales_embedding;     /* by the root of dim */
-	bool weighs_all_experts;   /* softmax over all experts weighs those that are chosen, not over these alone */
+	enum arch_gating gating;
 	uint32_t window_period;    /* every so many layers the last one has no window; 0: all have one */
 	double window_theta;       /* theta of layers with a window, which scale nothing; 0: that of the others */
 	uint32_t dim_scale_layers; /* with so many layers scores are scaled by the root of dim / heads, not of the size of a head */
@@ -79,8 +89,8 @@ const struct arch *arch_find(const char *name);
 uint64_t arch_needs(const struct arch *a, bool experts);
 
 /* Shapes, as functions of hyper-parameters. */
-enum arch_size { SIZE_ONE, SIZE_DIM, SIZE_HEAD, SIZE_HEADS, SIZE_KV_HEADS, SIZE_FFN, SIZE_VOCAB, SIZE_CONTEXT, SIZE_PAIRS,
-	SIZE_EXPERTS, SIZE_EXPERT_FFN, SIZE_SHARED_FFN };
+enum arch_size { SIZE_ONE, SIZE_DIM, SIZE_HEAD, SIZE_HEADS, SIZE_OUT_HEADS, SIZE_HEAD_COUNT, SIZE_KV_HEADS, SIZE_FFN, SIZE_VOCAB, SIZE_CONTEXT, SIZE_PAIRS,
+	SIZE_EXPERTS, SIZE_EXPERT_FFN, SIZE_SHARED_FFN, SIZE_LATENT_Q, SIZE_LATENT_KV, SIZE_LATENT_KEY, SIZE_LATENT_VALUE, SIZE_TOKEN_TYPES };
 
 /* rows SIZE_ONE: a vector of f32; else a matrix, whose rows are what comes out. */
 struct arch_tensor {

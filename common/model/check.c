@@ -71,6 +71,36 @@ check_hparams(const struct model *m)
 }
 
 static int
+check_latent(const struct model *m)
+{
+	const struct hparams *hp = &m->hp;
+
+	if (!(hp->how->keys & KEY_LATENT))
+		return 0;
+	if (hp->kv_lora == 0)
+		return bad_key(m, "attention.kv_lora_rank", hp->kv_lora);
+	if (hp->q_head <= hp->rope_dim || (uint64_t)hp->q_head * hp->n_heads > MODEL_MAX_DIM)
+		return bad_key(m, "attention.key_length_mla", hp->q_head);
+	if (hp->out_head == 0 || (uint64_t)hp->out_head * hp->n_heads > MODEL_MAX_DIM)
+		return bad_key(m, "attention.value_length_mla", hp->out_head);
+	return hp->n_kv_heads == 1 ? 0 : bad_key(m, "attention.head_count_kv", hp->n_kv_heads);
+}
+
+static int
+check_groups(const struct model *m)
+{
+	const struct hparams *hp = &m->hp;
+
+	if (hp->expert_groups < 2)
+		return 0;
+	if (hp->n_experts % hp->expert_groups != 0 || hp->n_experts / hp->expert_groups < 2)
+		return bad_key(m, "expert_group_count", hp->expert_groups);
+	if (hp->groups_used == 0 || hp->groups_used > hp->expert_groups || hp->groups_used * (hp->n_experts / hp->expert_groups) < hp->experts_used)
+		return bad_key(m, "expert_group_used_count", hp->groups_used);
+	return 0;
+}
+
+static int
 check_rope(const struct model *m)
 {
 	const struct hparams *hp = &m->hp;
@@ -104,7 +134,7 @@ check_extras(const struct model *m)
 		const char *suffix;
 		uint32_t known; /* to architectures with this key */
 	} extra[] = {
-		{ "expert_count", KEY_EXPERTS }, { "attention.clamp_kqv", 0 }, { "attention.max_alibi_bias", 0 }, { "rope.scaling.yarn_log_multiplier", 0 },
+		{ "expert_count", KEY_EXPERTS }, { "attention.clamp_kqv", 0 }, { "attention.max_alibi_bias", 0 }, { "rope.scaling.yarn_log_multiplier", KEY_LATENT },
 		{ "attention.sliding_window", KEY_WINDOW | KEY_WINDOW_UNUSED }, { "attn_logit_softcapping", KEY_ATTN_CAP }, { "final_logit_softcapping", KEY_FINAL_CAP },
 		{ "attention.scale", KEY_SCALES }, { "logit_scale", KEY_SCALES }, { "residual_scale", KEY_SCALES }, { "embedding_scale", KEY_SCALES },
 	};
@@ -135,8 +165,12 @@ size_of(const struct hparams *hp, enum arch_size s)
 		return hp->dim;
 	case SIZE_HEAD:
 		return hp->head_dim;
+	case SIZE_HEAD_COUNT:
+		return hp->n_heads;
 	case SIZE_HEADS:
-		return (uint64_t)hp->n_heads * hp->head_dim;
+		return (uint64_t)hp->n_heads * hp->q_head;
+	case SIZE_OUT_HEADS:
+		return (uint64_t)hp->n_heads * hp->out_head;
 	case SIZE_KV_HEADS:
 		return (uint64_t)hp->n_kv_heads * hp->head_dim;
 	case SIZE_FFN:
@@ -153,6 +187,16 @@ size_of(const struct hparams *hp, enum arch_size s)
 		return hp->expert_ffn;
 	case SIZE_SHARED_FFN:
 		return hp->shared_ffn;
+	case SIZE_TOKEN_TYPES:
+		return hp->token_types;
+	case SIZE_LATENT_Q:
+		return hp->q_lora;
+	case SIZE_LATENT_KV:
+		return hp->kv_lora;
+	case SIZE_LATENT_KEY:
+		return hp->q_head - hp->rope_dim;
+	case SIZE_LATENT_VALUE:
+		return hp->out_head;
 	case SIZE_ONE:
 		break;
 	}
@@ -254,13 +298,25 @@ check_part(const struct model *m, const struct model_part *p, enum arch_slot slo
 	return check_tensors(m, p->tensor, p->name, cols, rows, arch_layer[slot].many == SIZE_ONE ? 1 : size_of(&m->hp, arch_layer[slot].many));
 }
 
+/* The tensors of a layer; of latent attention queries go one way or the other. */
+static uint64_t
+needs(const struct hparams *hp, uint32_t layer)
+{
+	const uint64_t one = UINT64_C(1), by_way = one << LATENT_Q_A | one << LATENT_Q_A_NORM | one << LATENT_Q_B;
+	uint64_t all = arch_needs(hp->how, hparams_has_experts(hp, layer));
+
+	if (hp->how->keys & KEY_LATENT)
+		all |= hp->q_lora > 0 ? by_way : one << ATTN_Q;
+	return all;
+}
+
 static int
 check_layer(const struct model *m, uint32_t layer)
 {
 	struct model_part p;
 
 	for (enum arch_slot i = 0; i < ARCH_SLOTS; i++) {
-		bool wanted = arch_needs(m->hp.how, m->hp.n_experts > 0) >> i & 1;
+		bool wanted = needs(&m->hp, layer) >> i & 1;
 		if (!wanted && !(m->hp.how->may >> i & 1))
 			continue;
 		bool is = model_part(m, layer, i, &p);
@@ -304,15 +360,16 @@ static bool
 is_known(const struct hparams *hp, struct gguf_string name)
 {
 	const struct arch *a = hp->how;
-	uint64_t slots = arch_needs(a, hp->n_experts > 0) | a->may;
+	uint64_t slots = a->may;
 
-	if (a->fused_gate)
-		slots &= ~(UINT64_C(1) << FFN_GATE);
 	for (enum arch_end i = 0; i < ARCH_ENDS; i++)
 		if (a->ends >> i & 1 && gguf_string_is(name, arch_ends[i].name))
 			return true;
 	if (model_layer(name) < 0)
 		return false;
+	slots |= needs(hp, (uint32_t)model_layer(name)); /* which is one of the model's */
+	if (a->fused_gate)
+		slots &= ~(UINT64_C(1) << FFN_GATE);
 	for (enum arch_slot i = 0; i < ARCH_SLOTS; i++)
 		if (slots >> i & 1 && is_of_layer(name, arch_layer[i].name))
 			return true;
@@ -343,6 +400,22 @@ check_end(const struct model *m, const struct gguf_tensor *t, enum arch_end i)
 	return check_tensor(m, t, a->name, size_of(&m->hp, a->cols), size_of(&m->hp, a->rows));
 }
 
+/* Encoders have other ends. */
+static int
+check_encoder(const struct model *m)
+{
+	static const enum arch_end ends[] = { TOKEN_TYPES, TOKEN_EMBD_NORM, TOKEN_EMBD_NORM_BIAS, POSITION_EMBD };
+
+	if (!m->has_embedding || !m->has_head)
+		return err_set(ERR_DATA, "%s: a part of an encoder, which is computed as a whole", m->files[0]->path);
+	for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+		const struct gguf_tensor *t = model_tensor(m, arch_ends[ends[i]].name);
+		if (m->hp.how->ends >> ends[i] & 1 && (t || ends[i] != TOKEN_TYPES) && check_end(m, t, ends[i]) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 /* Those that must be there, and in whichever file there are others. */
 static int
 check_ends(const struct model *m)
@@ -351,6 +424,8 @@ check_ends(const struct model *m)
 		return -1;
 	if (m->has_embedding && m->hp.how->ends >> POSITION_EMBD & 1 && !model_tensor(m, arch_ends[POSITION_EMBD].name))
 		return err_set(ERR_DATA, "%s: no tensor %s", m->files[0]->path, arch_ends[POSITION_EMBD].name);
+	if (m->hp.how->encoder)
+		return check_encoder(m);
 	if (m->has_head && (check_end(m, model_tensor(m, arch_ends[OUTPUT_NORM].name), OUTPUT_NORM) < 0 || check_end(m, model_output(m), OUTPUT) < 0))
 		return -1;
 	if (m->hp.how->ends >> ROPE_LONG & 1 && !model_tensor(m, arch_ends[ROPE_LONG].name) != !model_tensor(m, arch_ends[ROPE_SHORT].name))
@@ -386,7 +461,7 @@ model_check(const struct model *m)
 		return -1;
 	if (!m->hp.how)
 		return err_set(ERR_DATA, "%s: the architecture %s can't be computed", m->files[0]->path, m->hp.arch);
-	if (check_hparams(m) < 0 || check_rope(m) < 0 || check_extras(m) < 0 || check_tokens(m) < 0)
+	if (check_hparams(m) < 0 || check_rope(m) < 0 || check_latent(m) < 0 || check_groups(m) < 0 || check_extras(m) < 0 || check_tokens(m) < 0)
 		return -1;
 	for (uint32_t i = m->layer_first; i < m->layer_last; i++)
 		if (check_layer(m, i) < 0)

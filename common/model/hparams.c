@@ -230,6 +230,21 @@ has_ffn_norm(const struct gguf *g)
 	return false;
 }
 
+/* Encoders state two that say nothing new: attention.causal, which is false, and how many types of tokens there are. */
+static int
+read_encoder(struct hparams *hp, const struct gguf *g)
+{
+	const struct gguf_tensor *types = gguf_tensor(g, "token_types.weight");
+	struct field f = { .g = g };
+	bool causal = false;
+
+	if (types && types->n_dims == 2 && types->ne[1] <= MODEL_MAX_VOCAB)
+		hp->token_types = (uint32_t)types->ne[1];
+	if (gguf_get_bool(g, named(&f, hp, "attention.causal"), &causal) < 0)
+		return -1;
+	return causal ? err_set(ERR_DATA, "%s: the key %s is true, of an encoder", g->path, f.key) : 0;
+}
+
 static int
 read_layout(struct hparams *hp, const struct gguf *g)
 {
@@ -243,9 +258,34 @@ read_layout(struct hparams *hp, const struct gguf *g)
 		return -1;
 	hp->parallel = a->parallel || (a->keys & KEY_PARALLEL && parallel) || (a->parallel_without_norm && !has_ffn_norm(g));
 	hp->window_period = a->window_period;
+	if (count(g, hp, "pooling_type", POOLING_RANK, &hp->pooling) < 0)
+		return -1;
+	if (a->encoder && read_encoder(hp, g) < 0)
+		return -1;
 	if (a->keys & KEY_WINDOW && (count(g, hp, "attention.sliding_window", MODEL_MAX_CONTEXT, &hp->window) < 0 ||
 	    count(g, hp, "attention.sliding_window_pattern", MODEL_MAX_LAYERS, &hp->window_period) < 0))
 		return -1;
+	return 0;
+}
+
+/* llama.cpp's numbers: llama_expert_gating_func_type. */
+enum { FUNC_SOFTMAX = 1, FUNC_SIGMOID = 2, FUNC_SOFTMAX_CHOSEN = 3 };
+
+static int
+read_gating(struct hparams *hp, const struct gguf *g)
+{
+	uint32_t func = FUNC_SOFTMAX, shared = 0;
+	struct field f = { .g = g };
+
+	if (count(g, hp, "expert_gating_func", FUNC_SOFTMAX_CHOSEN, &func) < 0 || count(g, hp, "expert_shared_count", MODEL_MAX_EXPERTS, &shared) < 0 ||
+	    count(g, hp, "leading_dense_block_count", MODEL_MAX_LAYERS, &hp->dense_layers) < 0 ||
+	    count(g, hp, "expert_group_count", MODEL_MAX_EXPERTS, &hp->expert_groups) < 0 ||
+	    count(g, hp, "expert_group_used_count", MODEL_MAX_EXPERTS, &hp->groups_used) < 0 ||
+	    scale(g, hp, "expert_weights_scale", &hp->expert_scale) < 0 ||
+	    gguf_get_bool(g, named(&f, hp, "expert_weights_norm"), &hp->norms_weights) < 0)
+		return -1;
+	hp->gating = func == FUNC_SIGMOID ? GATING_LOGISTIC : func == FUNC_SOFTMAX_CHOSEN ? GATING_CHOSEN : GATING_ALL;
+	hp->shared_ffn = shared * hp->expert_ffn;
 	return 0;
 }
 
@@ -255,11 +295,36 @@ read_experts(struct hparams *hp, const struct gguf *g)
 	if (!hp->how || !(hp->how->keys & KEY_EXPERTS))
 		return 0;
 	hp->expert_ffn = hp->ffn;
+	hp->gating = hp->how->gating;
+	hp->expert_scale = 1;
 	if (count(g, hp, "expert_count", MODEL_MAX_EXPERTS, &hp->n_experts) < 0 || count(g, hp, "expert_used_count", MODEL_MAX_EXPERTS, &hp->experts_used) < 0)
 		return -1;
 	if (count(g, hp, "expert_feed_forward_length", MODEL_MAX_DIM, &hp->expert_ffn) < 0)
 		return -1;
-	return count(g, hp, "expert_shared_feed_forward_length", MODEL_MAX_DIM, &hp->shared_ffn);
+	if (count(g, hp, "expert_shared_feed_forward_length", MODEL_MAX_DIM, &hp->shared_ffn) < 0)
+		return -1;
+	return hp->how->keys & KEY_GATING ? read_gating(hp, g) : 0;
+}
+
+static int
+read_latent(struct hparams *hp, const struct gguf *g)
+{
+	uint32_t key = hp->head_dim, value = hp->head_dim;
+
+	hp->q_head = hp->out_head = hp->head_dim;
+	if (!hp->how || !(hp->how->keys & KEY_LATENT))
+		return 0;
+	if (count(g, hp, "attention.q_lora_rank", MODEL_MAX_DIM, &hp->q_lora) < 0 || count(g, hp, "attention.kv_lora_rank", MODEL_MAX_DIM, &hp->kv_lora) < 0 ||
+	    count(g, hp, "attention.key_length_mla", MODEL_MAX_DIM, &key) < 0 || count(g, hp, "attention.value_length_mla", MODEL_MAX_DIM, &value) < 0 ||
+	    number(g, hp, "rope.scaling.yarn_log_multiplier", &hp->yarn_log_mul) < 0)
+		return -1;
+	hp->head_dim = hp->kv_lora + hp->rope_dim;
+	hp->q_head = key;
+	hp->out_head = value;
+	hp->yarn_log_mul *= 10; /* conversion has multiplied it with 0.1 */
+	if (key)
+		hp->attention_scale = 1 / __builtin_sqrt(key);
+	return 0;
 }
 
 uint32_t
@@ -294,7 +359,9 @@ hparams_read(struct hparams *hp, const struct gguf *g)
 	value_dim = hp->head_dim;
 	if (count(g, hp, "attention.value_length", MODEL_MAX_DIM, &value_dim) < 0)
 		return -1;
-	if (value_dim != hp->head_dim) /* heads of two sizes: nothing here computes them */
+	if (value_dim != hp->head_dim && !(hp->how && hp->how->keys & KEY_LATENT)) /* heads of two sizes: nothing here computes them */
 		hp->head_dim = 0;
-	return read_scales(hp, g) < 0 || read_layout(hp, g) < 0 || read_experts(hp, g) < 0 ? -1 : read_rope(hp, g);
+	if (read_scales(hp, g) < 0 || read_layout(hp, g) < 0 || read_experts(hp, g) < 0)
+		return -1;
+	return read_rope(hp, g) < 0 ? -1 : read_latent(hp, g);
 }

@@ -39,6 +39,9 @@ enum {
 
 enum rope_scaling { ROPE_NONE, ROPE_LINEAR, ROPE_YARN, ROPE_OTHER };
 
+/* How an encoder makes one row of a sequence's: llama.cpp's numbers. */
+enum pooling { POOLING_NONE, POOLING_MEAN, POOLING_CLS, POOLING_LAST, POOLING_RANK };
+
 /*
  * Hyper-parameters, each within the limits above. What a file doesn't say, or says for each layer apart, is 0; whether they
  * make a model that can be computed is the business of model_check.
@@ -48,7 +51,18 @@ struct hparams {
 	const struct arch *how; /* NULL: not known */
 	uint32_t n_layers, dim, n_heads, n_kv_heads, head_dim, ffn, n_vocab, context;
 	uint32_t n_experts, experts_used, expert_ffn, shared_ffn; /* 0: no experts, no shared one */
+	uint32_t dense_layers;                /* the first, which have none */
+	enum arch_gating gating;
+	uint32_t expert_groups, groups_used;  /* experts are chosen from the best of so many groups; 0: from all */
+	bool norms_weights;                   /* divides the weights of those chosen by their sum */
+	double expert_scale;                  /* and multiplies them */
+	/*
+	 * Latent attention: keys and values are read off kv_lora numbers and rope_dim rotated ones, which all heads share, and so
+	 * head_dim is both together. q_head and out_head are what attn_q makes and attn_output takes of a head: head_dim without.
+	 */
+	uint32_t q_lora, kv_lora, q_head, out_head; /* q_lora 0: queries come of the hidden state at once */
 	double norm_eps;
+	uint32_t token_types, pooling;        /* types: of encoders; POOLING_NONE: not stated */
 	bool parallel;                        /* attention and feed-forward both begin with a layer's input */
 	uint32_t window, window_period;       /* 0: none; see hparams_window */
 	double attn_cap, final_cap;           /* soft caps; 0: none */
@@ -62,6 +76,7 @@ struct hparams {
 	/* ext_factor is 1 for yarn, else 0. cos and sin are multiplied by attn_factor (1), and for yarn by 1 + 0.1 ln(factor)
 	 * where factor > 1. beta_fast and beta_slow (32, 1): the turns over the original context above and below which a
 	 * frequency is left alone and is scaled fully. */
+	double yarn_log_mul; /* of latent attention: what scales the scores, in place of cos and sin; 0: not stated */
 	double yarn_ext_factor, yarn_attn_factor, yarn_beta_fast, yarn_beta_slow;
 };
 
@@ -96,8 +111,8 @@ const struct gguf_tensor *model_output(const struct model *m);
 
 /*
  * 0 when this is a model, or a range of layers of one, as mai computes it: of a known architecture, with sound
- * hyper-parameters, every tensor that the layers, the embedding and the head need, with its shape and a type of f32, f16,
- * bf16, q8_0 (vectors f32), and no tensor besides. -1 with a reason.
+ * hyper-parameters, every tensor that the layers, the embedding and the head need, with its shape and a type that
+ * tile_supports (vectors f32), and no tensor besides. -1 with a reason.
  */
 int model_check(const struct model *m);
 int model_check_llama(const struct model *m); /* and of the architecture llama: what mai-train can train */
@@ -123,6 +138,13 @@ int64_t model_layer(struct gguf_string name);
 
 /* Fills *hp from a file's metadata. 0 or -1. An architecture other than those mai computes is not an error here. */
 int hparams_read(struct hparams *hp, const struct gguf *g);
+
+/* Has a layer experts? */
+static inline bool
+hparams_has_experts(const struct hparams *hp, uint32_t layer)
+{
+	return hp->n_experts > 0 && layer >= hp->dense_layers;
+}
 
 /* How many positions a layer's attention looks back on, its own included; 0: all. */
 uint32_t hparams_window(const struct hparams *hp, uint32_t layer);

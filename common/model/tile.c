@@ -6,12 +6,7 @@
 #include "base/mem.h"
 #include "model/blocks.h"
 
-/* Q8_0: a block is an f16 scale and 32 signed quants. In a tile 16 of them are 512 bytes of quants, 32 of scales. */
-enum {
-	BLOCK = 32, PLAIN_BLOCK = 34, GROUP = 4,
-	TILE_QUANTS = TILE_ROWS * BLOCK, TILE_SCALES = TILE_ROWS * 2,
-	BIAS = 0x80, /* adding 128 to a signed byte flips its highest bit */
-};
+enum { GROUP = 4 }; /* codes of a row that lie together */
 
 bool
 tile_supports(uint32_t plain_type)
@@ -31,16 +26,18 @@ tile_bytes(uint32_t plain_type, uint64_t cols, uint64_t *bytes)
 	case TYPE_BF16:
 		return mem_mul(cols / 2 + cols % 2, TILE_ROWS * 4, bytes);
 	}
-	return blocks_has(plain_type) && cols % BLOCK == 0 && mem_mul(cols / BLOCK, tile_quants(plain_type) + TILE_SCALES, bytes);
+	const struct blocks *b = blocks_of(plain_type);
+	return b && cols % b->size == 0 && mem_mul(cols / b->size, b->size / BLOCKS_PART * tile_codes(b) + tile_scales(b), bytes);
 }
 
 uint64_t
 tile_first_section(uint32_t plain_type, uint64_t cols)
 {
+	const struct blocks *b = blocks_of(plain_type);
 	uint64_t bytes = 0;
 
 	tile_bytes(plain_type, cols, &bytes);
-	return blocks_has(plain_type) ? cols / BLOCK * tile_quants(plain_type) : bytes;
+	return b ? cols / BLOCKS_PART * tile_codes(b) : bytes;
 }
 
 bool
@@ -111,119 +108,142 @@ unpack_bf16(uint8_t *to, const uint8_t *from, uint64_t cols, uint64_t rows)
 		memcpy(to + r * cols * 2 + (cols - 1) * 2, from + r * 4, 2);
 }
 
-/* A block's quants, with the bias added or taken away: the same operation. */
-static inline uint32_t
-flip(uint32_t quants)
+/* ---- blocks ---- */
+
+/* Where the codes of tile t begin, and its scales. */
+static uint64_t
+codes_at(const struct blocks *b, uint64_t cols, uint64_t t)
 {
-	return quants ^ 0x80808080u;
+	return t * (cols / BLOCKS_PART) * tile_codes(b);
 }
 
-static void
-pack_q8_0(uint8_t *quants, uint8_t *scales, const uint8_t *from, uint64_t blocks, uint64_t rows)
+static uint64_t
+scales_at(const struct blocks *b, uint64_t rows, uint64_t cols, uint64_t t)
 {
-	memset(scales, 0, blocks * TILE_SCALES);
-	for (uint64_t b = 0; b < blocks; b++) {
-		uint8_t *q = quants + b * TILE_QUANTS;
-		if (rows < TILE_ROWS)
-			memset(q, BIAS, TILE_QUANTS);
-		for (uint64_t r = 0; r < rows; r++) {
-			const uint8_t *block = from + (r * blocks + b) * PLAIN_BLOCK;
-			memcpy(scales + b * TILE_SCALES + r * 2, block, 2);
-			for (size_t g = 0; g < BLOCK / GROUP; g++) {
-				uint32_t v;
-				memcpy(&v, block + 2 + g * GROUP, GROUP);
-				v = flip(v);
-				memcpy(q + (g * TILE_ROWS + r) * GROUP, &v, GROUP);
-			}
-		}
-	}
+	return codes_at(b, cols, tiles_of(rows)) + t * (cols / b->size) * tile_scales(b);
 }
 
-static void
-unpack_q8_0(uint8_t *to, const uint8_t *quants, const uint8_t *scales, uint64_t blocks, uint64_t rows)
-{
-	for (uint64_t b = 0; b < blocks; b++) {
-		const uint8_t *q = quants + b * TILE_QUANTS;
-		for (uint64_t r = 0; r < rows; r++) {
-			uint8_t *block = to + (r * blocks + b) * PLAIN_BLOCK;
-			memcpy(block, scales + b * TILE_SCALES + r * 2, 2);
-			for (size_t g = 0; g < BLOCK / GROUP; g++) {
-				uint32_t v;
-				memcpy(&v, q + (g * TILE_ROWS + r) * GROUP, GROUP);
-				v = flip(v);
-				memcpy(block + 2 + g * GROUP, &v, GROUP);
-			}
-		}
-	}
-}
-
-/* ---- blocks of fewer bits ---- */
-
-/* The place of row r's code k among the 512 of a block. */
+/* Where row r's codes from k on are, GROUP of them, among the 512 of each 32 k. */
 static size_t
 code_place(uint64_t r, size_t k)
 {
-	return (k / GROUP * TILE_ROWS + r) * GROUP + k % GROUP;
+	return k / BLOCKS_PART * TILE_CODES + (k % BLOCKS_PART / GROUP * TILE_ROWS + r) * GROUP;
+}
+
+/* 512 codes into their planes and out of them; `low` bits of a code lie in another plane. */
+static void
+pack_plane(uint8_t *to, const uint8_t *code, unsigned bits, unsigned low)
+{
+	const size_t n = TILE_CODES / 8 * bits;
+
+	for (size_t i = 0; i < n; i++)
+		to[i] = (uint8_t)(code[i] >> low & ((1u << bits) - 1));
+	for (size_t part = 1; part < 8 / bits; part++)
+		for (size_t i = 0; i < n; i++)
+			to[i] = (uint8_t)(to[i] | (code[part * n + i] >> low & ((1u << bits) - 1)) << part * bits); /* 8 bits */
 }
 
 static void
-put_codes(uint8_t *to, uint32_t type, const uint8_t code[TILE_QUANTS])
+unpack_plane(uint8_t *code, const uint8_t *from, unsigned bits, unsigned low)
 {
-	enum { HALF = TILE_QUANTS / 2, PLANE = TILE_QUANTS / 8 };
+	const size_t n = TILE_CODES / 8 * bits;
 
-	for (size_t i = 0; i < HALF; i++)
-		to[i] = (uint8_t)((code[i] & 15) | (code[HALF + i] & 15) << 4); /* 8 bits */
-	if (type != TYPE_Q5_0)
-		return;
-	memset(to + HALF, 0, PLANE);
-	for (size_t i = 0; i < TILE_QUANTS; i++)
-		to[HALF + i % PLANE] = (uint8_t)(to[HALF + i % PLANE] | (code[i] >> 4 & 1) << i / PLANE); /* 8 bits */
+	for (size_t part = 0; part < 8 / bits; part++)
+		for (size_t i = 0; i < n; i++)
+			code[part * n + i] = (uint8_t)((low ? code[part * n + i] : 0) | (from[i] >> part * bits & ((1u << bits) - 1)) << low); /* 8 bits */
 }
 
-static uint8_t
-get_code(const uint8_t *from, uint32_t type, size_t i)
-{
-	enum { HALF = TILE_QUANTS / 2, PLANE = TILE_QUANTS / 8 };
-	unsigned code = i < HALF ? from[i] & 15 : from[i - HALF] >> 4;
-
-	if (type == TYPE_Q5_0)
-		code |= (from[HALF + i % PLANE] >> i / PLANE & 1u) << 4;
-	return (uint8_t)code; /* < 32 */
-}
-
+/* One block of each of the rows, `row_bytes` apart. */
 static void
-pack_blocks(uint8_t *quants, uint8_t *scales, const uint8_t *from, uint32_t type, uint64_t blocks, uint64_t rows)
+pack_block(uint8_t *codes, uint8_t *scales, const uint8_t *from, const struct blocks *b, uint64_t row_bytes, uint64_t rows)
 {
-	const size_t size = type_info(type)->block_bytes;
-	uint8_t all[TILE_QUANTS], code[BLOCK];
+	uint8_t all[BLOCKS_PARTS * TILE_CODES], code[BLOCKS_MOST];
 
-	memset(scales, 0, blocks * TILE_SCALES);
-	memset(all, type == TYPE_Q5_0 ? 16 : 8, sizeof all);
-	for (uint64_t b = 0; b < blocks; b++) {
-		for (uint64_t r = 0; r < rows; r++) {
-			const uint8_t *block = from + (r * blocks + b) * size;
-			memcpy(scales + b * TILE_SCALES + r * 2, block, 2);
-			blocks_codes(code, type, block);
-			for (size_t k = 0; k < BLOCK; k++)
-				all[code_place(r, k)] = code[k];
-		}
-		put_codes(quants + b * tile_quants(type), type, all);
+	if (rows < TILE_ROWS) {
+		memset(all, b->low.bits == 8 ? b->offset : 0, sizeof all);
+		memset(scales, 0, tile_scales(b));
+	}
+	for (uint64_t r = 0; r < rows; r++, from += row_bytes) {
+		blocks_codes(code, b, from);
+		for (size_t k = 0; k < b->size; k += GROUP)
+			memcpy(all + code_place(r, k), code + k, GROUP);
+		for (size_t i = 0; i < b->n_f16; i++)
+			memcpy(scales + (i * TILE_ROWS + r) * 2, from + b->f16_at + i * 2, 2);
+		for (size_t i = 0; i < b->n_bytes; i++)
+			scales[(2u * b->n_f16 + i) * TILE_ROWS + r] = from[b->bytes_at + i];
+	}
+	for (const uint8_t *part = all; part < all + b->size * TILE_ROWS; part += TILE_CODES, codes += tile_codes(b)) {
+		pack_plane(codes, part, b->low.bits, 0);
+		if (b->high.bits)
+			pack_plane(codes + TILE_CODES / 8 * b->low.bits, part, b->high.bits, b->low.bits);
 	}
 }
 
 static void
-unpack_blocks(uint8_t *to, const uint8_t *quants, const uint8_t *scales, uint32_t type, uint64_t blocks, uint64_t rows)
+unpack_codes(uint8_t *code, const uint8_t *codes, const struct blocks *b)
 {
-	const size_t size = type_info(type)->block_bytes;
-	uint8_t code[BLOCK];
-
-	for (uint64_t b = 0; b < blocks; b++)
-		for (uint64_t r = 0; r < rows; r++) {
-			for (size_t k = 0; k < BLOCK; k++)
-				code[k] = get_code(quants + b * tile_quants(type), type, code_place(r, k));
-			blocks_put(to + (r * blocks + b) * size, type, scales + b * TILE_SCALES + r * 2, code);
-		}
+	unpack_plane(code, codes, b->low.bits, 0);
+	if (b->high.bits)
+		unpack_plane(code, codes + TILE_CODES / 8 * b->low.bits, b->high.bits, b->low.bits);
 }
+
+static void
+unpack_block(uint8_t *to, const uint8_t *codes, const uint8_t *scales, const struct blocks *b, uint64_t row_bytes, uint64_t rows)
+{
+	uint8_t all[BLOCKS_PARTS * TILE_CODES], code[BLOCKS_MOST];
+
+	for (uint8_t *part = all; part < all + b->size * TILE_ROWS; part += TILE_CODES, codes += tile_codes(b))
+		unpack_codes(part, codes, b);
+	for (uint64_t r = 0; r < rows; r++, to += row_bytes) {
+		for (size_t k = 0; k < b->size; k += GROUP)
+			memcpy(code + k, all + code_place(r, k), GROUP);
+		blocks_put_codes(to, b, code);
+		for (size_t i = 0; i < b->n_f16; i++)
+			memcpy(to + b->f16_at + i * 2, scales + (i * TILE_ROWS + r) * 2, 2);
+		for (size_t i = 0; i < b->n_bytes; i++)
+			to[b->bytes_at + i] = scales[(2u * b->n_f16 + i) * TILE_ROWS + r];
+	}
+}
+
+/* Tile t between the matrix of tiles and plain rows, of which the first of the tile is `plain`. */
+static void
+pack_blocks(uint8_t *tiled, const uint8_t *plain, uint32_t type, uint64_t rows, uint64_t cols, uint64_t t)
+{
+	const struct blocks *b = blocks_of(type);
+	const size_t size = type_info(type)->block_bytes;
+	uint8_t *codes = tiled + codes_at(b, cols, t), *scales = tiled + scales_at(b, rows, cols, t);
+
+	for (uint64_t i = 0; i < cols / b->size; i++, codes += b->size / BLOCKS_PART * tile_codes(b), scales += tile_scales(b))
+		pack_block(codes, scales, plain + i * size, b, cols / b->size * size, rows_in(rows, t));
+}
+
+static void
+unpack_blocks(uint8_t *plain, const uint8_t *tiled, uint32_t type, uint64_t rows, uint64_t cols, uint64_t t)
+{
+	const struct blocks *b = blocks_of(type);
+	const size_t size = type_info(type)->block_bytes;
+	const uint8_t *codes = tiled + codes_at(b, cols, t), *scales = tiled + scales_at(b, rows, cols, t);
+
+	for (uint64_t i = 0; i < cols / b->size; i++, codes += b->size / BLOCKS_PART * tile_codes(b), scales += tile_scales(b))
+		unpack_block(plain + i * size, codes, scales, b, cols / b->size * size, rows_in(rows, t));
+}
+
+/* A row, block by block made plain. */
+static void
+blocks_row(float *to, const uint8_t *from, uint32_t type, uint64_t rows, uint64_t cols, uint64_t row)
+{
+	const struct blocks *b = blocks_of(type);
+	const uint64_t t = row / TILE_ROWS, r = row % TILE_ROWS;
+	const uint8_t *codes = from + codes_at(b, cols, t), *scales = from + scales_at(b, rows, cols, t);
+	uint8_t block[TILE_ROWS][BLOCKS_BYTES];
+
+	for (uint64_t k = 0; k < cols; k += b->size, codes += b->size / BLOCKS_PART * tile_codes(b), scales += tile_scales(b)) {
+		unpack_block(block[0], codes, scales, b, BLOCKS_BYTES, r + 1);
+		blocks_to_f32(to + k, type, block[r], b->size);
+	}
+}
+
+/* ---- tiles ---- */
 
 static uint64_t
 plain_row_bytes(uint32_t plain_type, uint64_t cols)
@@ -233,25 +253,11 @@ plain_row_bytes(uint32_t plain_type, uint64_t cols)
 	return cols / t->block * t->block_bytes;
 }
 
-/* Where the quants of tile t begin, and its scales, in a matrix of blocks. */
-static uint64_t
-quants_at(uint32_t type, uint64_t blocks, uint64_t t)
-{
-	return t * blocks * tile_quants(type);
-}
-
-static uint64_t
-scales_at(uint32_t type, uint64_t rows, uint64_t blocks, uint64_t t)
-{
-	return quants_at(type, blocks, tiles_of(rows)) + t * blocks * TILE_SCALES;
-}
-
 /* Tile t of the matrix `to`, of rows that begin at `from`. */
 static void
 pack_tile(uint8_t *to, const uint8_t *from, uint32_t plain_type, uint64_t rows, uint64_t cols, uint64_t t)
 {
-	uint64_t n = rows_in(rows, t), at = t * TILE_ROWS, blocks = cols / BLOCK;
-	uint64_t quants = quants_at(plain_type, blocks, t), scales = scales_at(plain_type, rows, blocks, t);
+	uint64_t n = rows_in(rows, t), at = t * TILE_ROWS;
 
 	switch (plain_type) {
 	case TYPE_F32:
@@ -263,11 +269,8 @@ pack_tile(uint8_t *to, const uint8_t *from, uint32_t plain_type, uint64_t rows, 
 	case TYPE_BF16:
 		pack_bf16(to + at * (cols + cols % 2) * 2, from, cols, n);
 		break;
-	case TYPE_Q8_0:
-		pack_q8_0(to + quants, to + scales, from, blocks, n);
-		break;
 	default:
-		pack_blocks(to + quants, to + scales, from, plain_type, blocks, n);
+		pack_blocks(to, from, plain_type, rows, cols, t);
 	}
 }
 
@@ -275,8 +278,7 @@ pack_tile(uint8_t *to, const uint8_t *from, uint32_t plain_type, uint64_t rows, 
 static void
 unpack_tile(uint8_t *to, const uint8_t *from, uint32_t plain_type, uint64_t rows, uint64_t cols, uint64_t t)
 {
-	uint64_t n = rows_in(rows, t), at = t * TILE_ROWS, blocks = cols / BLOCK;
-	uint64_t quants = quants_at(plain_type, blocks, t), scales = scales_at(plain_type, rows, blocks, t);
+	uint64_t n = rows_in(rows, t), at = t * TILE_ROWS;
 
 	switch (plain_type) {
 	case TYPE_F32:
@@ -288,11 +290,8 @@ unpack_tile(uint8_t *to, const uint8_t *from, uint32_t plain_type, uint64_t rows
 	case TYPE_BF16:
 		unpack_bf16(to, from + at * (cols + cols % 2) * 2, cols, n);
 		break;
-	case TYPE_Q8_0:
-		unpack_q8_0(to, from + quants, from + scales, blocks, n);
-		break;
 	default:
-		unpack_blocks(to, from + quants, from + scales, plain_type, blocks, n);
+		unpack_blocks(to, from, plain_type, rows, cols, t);
 	}
 }
 
@@ -361,20 +360,6 @@ plain_row(float *to, const uint8_t *from, uint32_t type, uint64_t cols, uint64_t
 	}
 }
 
-static void
-block_row(float *to, const uint8_t *from, uint32_t type, uint64_t rows, uint64_t cols, uint64_t row)
-{
-	uint64_t blocks = cols / BLOCK, t = row / TILE_ROWS, r = row % TILE_ROWS;
-	const uint8_t *quants = from + quants_at(type, blocks, t), *scales = from + scales_at(type, rows, blocks, t);
-
-	for (uint64_t k = 0; k < cols; k++) {
-		const uint8_t *block = quants + k / BLOCK * tile_quants(type);
-		size_t i = code_place(r, k % BLOCK);
-		uint8_t code = type == TYPE_Q8_0 ? block[i] : get_code(block, type, i);
-		to[k] = f16_at(scales + k / BLOCK * TILE_SCALES + r * 2) * (float)blocks_value(type, code);
-	}
-}
-
 void
 tile_row(float *to, const void *from, uint32_t type, uint64_t rows, uint64_t cols, uint64_t row)
 {
@@ -399,7 +384,7 @@ tile_row(float *to, const void *from, uint32_t type, uint64_t rows, uint64_t col
 		break;
 	default:
 		if (type_is_tiled(type))
-			block_row(to, tile, type - TYPE_X16, rows, cols, row);
+			blocks_row(to, tile, type - TYPE_X16, rows, cols, row);
 		else
 			plain_row(to, from, type, cols, row);
 	}

@@ -2,18 +2,16 @@
  * tile.h: weight matrices as the kernels want them: 16 rows interleaved.
  *
  * A matrix of `rows` (outputs) by `cols` (inputs) is cut into tiles of 16 rows; a missing row in the last tile is zeros
- * (of blocks: scales of zero, quants of zero, so codes of 128, 8 and 16).
+ * (of blocks: codes of zero, or 128 of q8_0, and scales of zero).
  * Within a tile, in ascending order of k (the column):
  *   f32, f16   for each k: the 16 rows' elements
  *   bf16       for each pair of k: for each of the 16 rows its two elements (an odd last k is paired with zero)
- *   q8_0       first of all the quants of all tiles: for each block of 32 k, for each group of 4 k, for each of the 16 rows its
- *              4 quants, as unsigned bytes with 128 added (512 bytes a block); then, behind the quants of the whole matrix,
- *              for each tile and block the 16 rows' f16 scales (32 bytes)
- *   q4_0, iq4_nl  the same, but a block's 512 codes (model/blocks.h) lie in 256 bytes: the first half of them in their low
- *              halves, the second in their high ones
- *   q5_0       the same, and behind these 256 bytes 64, with the highest bits: of code i, bit i / 64 of byte i % 64
+ *   blocks     (model/blocks.h) first of all the codes of all tiles: of each 32 k, for each group of 4 k, for each of the 16 rows its
+ *              4 codes, 512 in all; in a plane of b bits, the low plane first, code i is in byte i % 64b, from bit i / 64b * b on. Of
+ *              q8_0 these are bytes with 128 added. Behind the codes of the whole matrix, for each tile and block: for each f16 of a
+ *              block, the 16 rows' (32 bytes); then for each of its bytes of scales, the 16 rows'
  * So a vector of 16 lanes is 16 output rows, and each output is a chain over ascending k (mai-arithmetic(7)).
- * The quants of a block and every f32 and bf16 step start at a multiple of 64 bytes when the matrix does.
+ * The codes of 32 k and every f32 and bf16 step start at a multiple of 64 bytes when the matrix does.
  */
 #ifndef MAI_MODEL_TILE_H
 #define MAI_MODEL_TILE_H
@@ -22,6 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "model/blocks.h"
 #include "model/types.h"
 
 enum { TILE_ROWS = 16 };
@@ -33,17 +32,25 @@ tile_whole(size_t rows)
 	return (rows + TILE_ROWS - 1) / TILE_ROWS * TILE_ROWS;
 }
 
-/* True for a plain type that has an interleaved form: f32, f16, bf16, q8_0, q4_0, q5_0, iq4_nl. */
+/* True for a plain type that has an interleaved form: f32, f16, bf16, and all that have blocks. */
 bool tile_supports(uint32_t plain_type);
 
-/* Bytes of the quants of one block of a tile, of a type that has blocks. */
+enum { TILE_CODES = TILE_ROWS * BLOCKS_PART };
+
+/* Bytes of 512 codes, and of the scales of a block. */
 static inline size_t
-tile_quants(uint32_t plain_type)
+tile_codes(const struct blocks *b)
 {
-	return plain_type == TYPE_Q8_0 ? 512 : plain_type == TYPE_Q5_0 ? 320 : 256;
+	return TILE_CODES / 8 * blocks_bits(b);
 }
 
-/* Bytes of a tile in the first section of the matrix, where its quants are; the others have one section. */
+static inline size_t
+tile_scales(const struct blocks *b)
+{
+	return TILE_ROWS * (2u * b->n_f16 + b->n_bytes);
+}
+
+/* Bytes of a tile in the first section of the matrix, where its codes are; the others have one section. */
 uint64_t tile_first_section(uint32_t plain_type, uint64_t cols);
 
 /* Bytes of the interleaved matrix; false when it overflows or cols is no multiple of the type's block. */

@@ -190,7 +190,9 @@ product_item(void *arg, size_t item)
 static size_t
 weight_bytes(uint32_t type, size_t n)
 {
-	return type == TYPE_F32 ? n * 4 : type == TYPE_Q8_0 ? n + n / 16 : n * 2;
+	const struct type_info *t = type_info(type);
+
+	return n / t->block * t->block_bytes;
 }
 
 struct memory {
@@ -302,7 +304,7 @@ print_set(const struct kernels *k, struct memory *mem)
 	static const struct {
 		uint32_t type;
 		const char *name;
-	} type[] = { { TYPE_Q8_0, "q8_0" }, { TYPE_BF16, "bf16" }, { TYPE_F16, "f16" }, { TYPE_F32, "f32" } };
+	} type[] = { { TYPE_Q8_0, "q8_0" }, { TYPE_Q4_0, "q4_0" }, { TYPE_Q4_K, "q4_k" }, { TYPE_Q6_K, "q6_k" }, { TYPE_BF16, "bf16" }, { TYPE_F16, "f16" }, { TYPE_F32, "f32" } };
 	static const struct shape shapes[] = {
 		{ 2048, 2048, 512 }, { 8192, 2048, 512 }, { 2048, 8192, 512 }, { 8192, 2048, 16 }, { 8192, 2048, 5 },
 		{ 8192, 2048, 2 }, { 0, 2048, 1 }, { 0, 8192, 1 }, /* 0: as many as there is memory for */
@@ -320,7 +322,7 @@ print_set(const struct kernels *k, struct memory *mem)
 			if (slow && s.tokens > 16)
 				s.tokens = 16, s.rows = 512;
 			if (s.rows == 0)
-				s.rows = mem->w_bytes / weight_bytes(type[i].type, s.cols) / (slow ? 8 : 1) / 16 * 16;
+				s.rows = mem->w_bytes / weight_bytes(type[i].type, s.cols) / (slow ? 8 : 1) / 64 * 64;
 			print_product(k, mem, type[i].type, type[i].name, s);
 		}
 	}

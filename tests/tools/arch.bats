@@ -24,8 +24,29 @@ setup() {
 	done
 }
 
+@test "embeddings are llama.cpp's; with any set of kernels, threads, shards and batch their bits are the same" {
+	for name in $encoders; do
+		"$peers/arch.py" tokens "$arch/$name.expected.json" | stream tokens -w last >in
+		mai-run --embed "$arch/$name.gguf" <in >out
+		stream rows <out >rows
+		"$peers/arch.py" embeddings "$arch/$name.expected.json" rows
+		for set in scalar sse4 avx2 avx512 neon; do
+			MAI_CPU=$set mai-run --embed "$arch/$name.gguf" <in >/dev/null 2>&1 || continue # not of this processor
+			MAI_CPU=$set mai-run -t 1 --embed "$arch/$name.gguf" <in | cmp - out
+		done
+		mai-shard split -q -n 2 -o "$name" "$arch/$name.gguf"
+		mai-run -t 2 --embed "$name/manifest.json" <in | cmp - out
+		"$peers/arch.py" tokens "$arch/$name.expected.json" | tail -n 1 | stream tokens -w last | mai-run --embed "$arch/$name.gguf" | stream rows >alone
+		tail -c "$(stat -c %s alone)" rows | cmp - alone
+		run -1 --separate-stderr mai-run -n 1 "$arch/$name.gguf" <in
+		[[ $stderr == *"an encoder, which gives embeddings: --embed" ]]
+		run -1 --separate-stderr mai-run --embed "$name/0.gguf" <in
+		[[ $stderr == *"a part of an encoder, which is computed as a whole" ]]
+	done
+}
+
 @test "blocks of few bits made f32 give what they stand for" {
-	for type in q4_0 q5_0 iq4_nl; do
+	for type in q4_0 q4_1 q5_0 q5_1 iq4_nl q2_k q3_k q4_k q4_k_m-mix q5_k q6_k iq4_xs mxfp4; do
 		mai-shard quantize --quiet -q f32 -o wide.gguf "$arch/types-$type.gguf"
 		logits wide.gguf "$arch/types-$type.expected.json" rows
 		"$peers/arch.py" compare "$arch/types-$type.expected.json" rows dequantised
@@ -65,11 +86,11 @@ refused() {
 @test "other architectures and types are refused: status 1, one line" {
 	local n=0
 	for f in "$arch"/*.gguf; do
-		case " $computed " in
+		case " $computed $encoders " in
 		*" $(basename "$f" .gguf) "*) continue ;;
 		esac
 		refused "$f"
 		n=$((n + 1))
 	done
-	[ $((n + $(wc -w <<<"$computed"))) = "$(find "$arch" -name '*.gguf' | wc -l)" ]
+	[ $((n + $(wc -w <<<"$computed $encoders"))) = "$(find "$arch" -name '*.gguf' | wc -l)" ]
 }

@@ -318,7 +318,7 @@ check_types(void)
 		{ 34, 256, 54, "TQ1_0" }, { 35, 256, 66, "TQ2_0" }, { 39, 32, 17, "MXFP4" }, { 40, 64, 36, "NVFP4" },
 		{ 1000, 1, 4, "F32_X16" }, { 1008, 32, 34, "Q8_0_X16" },
 	};
-	static const uint32_t unknown[] = { 4, 5, 31, 32, 33, 36, 37, 38, 43, 63, 64, 999, 1003, 1031, UINT32_MAX };
+	static const uint32_t unknown[] = { 4, 5, 31, 32, 33, 36, 37, 38, 43, 63, 64, 999, 1009, 1031, UINT32_MAX };
 	int right = 0, refused = 0;
 	uint64_t size;
 

@@ -263,7 +263,7 @@ static void removed_31(struct buf *b) { shape(b, 32, 1, 31); }
 static void removed_38(struct buf *b) { shape(b, 32, 1, 38); }
 static void type_63(struct buf *b) { shape(b, 32, 1, 63); }
 static void type_999(struct buf *b) { shape(b, 32, 1, 999); }
-static void type_1003(struct buf *b) { shape(b, 32, 16, 1003); }
+static void type_1009(struct buf *b) { shape(b, 32, 16, 1009); }
 static void type_max(struct buf *b) { shape(b, 32, 1, UINT32_MAX); }
 static void tiled_unaligned(struct buf *b) { shape(b, 4, 16, 1000); }
 
@@ -400,7 +400,7 @@ static const struct {
 	{ removed_38, "the removed type 38", "unknown type 38" },
 	{ type_63, "type 63", "unknown type 63" },
 	{ type_999, "type 999", "unknown type 999" },
-	{ type_1003, "type 1003, which has no interleaved form", "unknown type 1003" },
+	{ type_1009, "type 1009, which has no interleaved form", "unknown type 1009" },
 	{ type_max, "type 2^32-1", "unknown type 4294967295" },
 	{ tiled_unaligned, "an interleaved tensor at a multiple of 32", "general.alignment is 32" },
 	{ tiled_vector, "an interleaved vector", "shape" },

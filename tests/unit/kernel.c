@@ -17,7 +17,7 @@
 
 #include "kernel_golden.h"
 
-enum { MAX_ROWS = 80, MAX_COLS = 1152, MAX_TOKENS = 50, LD = MAX_COLS + 16, LDY = MAX_ROWS + 16 };
+enum { MAX_ROWS = 80, MAX_COLS = 1280, MAX_TOKENS = 50, LD = MAX_COLS + 16, LDY = MAX_ROWS + 16 };
 
 static uint64_t state = 88172645463325252;
 
@@ -71,8 +71,11 @@ static struct {
 	void *q8;
 } m;
 
-static const uint32_t types[] = { TYPE_F32, TYPE_F16, TYPE_BF16, TYPE_Q8_0, TYPE_Q4_0, TYPE_Q5_0, TYPE_IQ4_NL };
-static const char *const type_names[] = { "f32", "f16", "bf16", "q8_0", "q4_0", "q5_0", "iq4_nl" };
+static const uint32_t types[] = { TYPE_F32, TYPE_F16, TYPE_BF16, TYPE_Q8_0, TYPE_Q4_0, TYPE_Q4_1, TYPE_Q5_0, TYPE_Q5_1, TYPE_IQ4_NL,
+	TYPE_MXFP4, TYPE_Q2_K, TYPE_Q3_K, TYPE_Q4_K, TYPE_Q5_K, TYPE_Q6_K, TYPE_IQ4_XS };
+static const char *const type_names[] = { "f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "q5_0", "q5_1", "iq4_nl",
+	"mxfp4", "q2_k", "q3_k", "q4_k", "q5_k", "q6_k", "iq4_xs" };
+_Static_assert(sizeof types / sizeof *types == sizeof type_names / sizeof *type_names, "each has a name");
 
 static void
 make_weights(uint32_t type, size_t rows, size_t cols, enum kind kind)
@@ -93,11 +96,14 @@ make_weights(uint32_t type, size_t rows, size_t cols, enum kind kind)
 	}
 	if (!blocks_has(type))
 		return;
-	n = (rows + 15) / 16 * 16 * cols;
-	for (size_t i = 0; i < n / Q8_BLOCK; i++) {
-		uint16_t h = kind == ANYTHING ? (uint16_t)any() : (uint16_t)(any() % 0x7c00);
-		memcpy(m.w + n / 512 * tile_quants(type) + 2 * i, &h, 2);
-	}
+	const struct blocks *b = blocks_of(type);
+	size_t blocks = (rows + 15) / 16 * (cols / b->size);
+	uint8_t *scales = m.w + blocks * (b->size / BLOCKS_PART) * tile_codes(b);
+	for (size_t i = 0; i < blocks; i++, scales += tile_scales(b))
+		for (size_t k = 0; k < 16u * b->n_f16; k++) {
+			uint16_t h = kind == ANYTHING ? (uint16_t)any() : (uint16_t)(any() % 0x7c00);
+			memcpy(scales + 2 * k, &h, 2);
+		}
 }
 
 static void
@@ -122,7 +128,7 @@ product_agrees(const struct kernels *k, const struct kernels *scalar, int type, 
 	size_t tiles = (rows + 15) / 16;
 
 	if (blocks_has(types[type]))
-		cols = (cols + 31) / 32 * 32;
+		cols = (cols + blocks_of(types[type])->size - 1) / blocks_of(types[type])->size * blocks_of(types[type])->size;
 	make_weights(types[type], rows, cols, kind);
 	for (size_t t = 0; t < tokens; t++)
 		fill(m.x + t * LD, LD, kind);
@@ -171,7 +177,7 @@ test_products(const struct kernels *k, const struct kernels *scalar, int type)
 static void
 test_batches(const struct kernels *k, int type)
 {
-	enum { ROWS = 80, COLS = 640, TOKENS = 41 };
+	enum { ROWS = 80, COLS = 768, TOKENS = 41 };
 	bool good = true;
 
 	make_weights(types[type], ROWS, COLS, COMMON);
@@ -234,6 +240,10 @@ rows_agree(const struct kernels *k, const struct kernels *scalar, size_t n, enum
 	scalar->silu_mul(b, x, w, n);
 	if (!same(a, b, MAX_N) && printf("# silu_mul"))
 		return false;
+	k->swiglu_clamped(a, x, w, n);
+	scalar->swiglu_clamped(b, x, w, n);
+	if (!same(a, b, MAX_N) && printf("# swiglu_clamped"))
+		return false;
 	memcpy(a, x, sizeof a);
 	memcpy(b, x, sizeof b);
 	k->add(a, w, n);
@@ -258,7 +268,7 @@ test_rows(const struct kernels *k, const struct kernels *scalar)
 				printf(": %zu elements, %s numbers\n", n, kind_name[kind]);
 				good = false;
 			}
-	tap_ok(good, "%s: rms_norm, silu_mul, add, softmax, finite have the bits of scalar", k->name);
+	tap_ok(good, "%s: rms_norm, silu_mul, swiglu_clamped, add, softmax, finite have the bits of scalar", k->name);
 }
 
 static void

@@ -221,16 +221,16 @@ def normal_bf16(h):
 
 
 def to_q8(x):
-    """A block of 32 floats, as bits: its quants, scale bits and bias."""
+    """A block of 32 floats, as bits: its quants and scale bits."""
     top = max(u & 0x7fffffff for u in x)
     if top >= 0x7f800000:
-        return [0] * 32, 0x7fc00000, 0
+        return [0] * 32, 0x7fc00000
     amax = from_bits(top)
     if amax.m < F(2) ** -120:
-        return [0] * 32, 0, 0
+        return [0] * 32, 0
     up = div(lit(127), amax)
     q = [int(key(sub(add(mul(from_bits(u), up), RINT), RINT))) for u in x]
-    return q, bits(div(amax, lit(127))), -128 * sum(q)
+    return q, bits(div(amax, lit(127)))
 
 
 # ---- the generator and the hash of kernel_test.c ----
@@ -270,21 +270,76 @@ def say(name, words):
 
 # ---- matrix products ----
 
-CODE_BYTES = {"q8_0": 512, "q4_0": 256, "iq4_nl": 256, "q5_0": 320}
 IQ4 = (-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113)
+E2M1 = (0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12)
+
+# weights of a block, of a group; bits of the planes; f16 and bytes of scales; what is taken off a code, or a table
+BLOCKS = {
+    "q8_0": (32, 32, (8,), 1, 0, 128), "q4_0": (32, 32, (4,), 1, 0, 8), "q4_1": (32, 32, (4,), 2, 0, 0),
+    "q5_0": (32, 32, (4, 1), 1, 0, 16), "q5_1": (32, 32, (4, 1), 2, 0, 0), "iq4_nl": (32, 32, (4,), 1, 0, IQ4),
+    "mxfp4": (32, 32, (4,), 0, 1, E2M1), "q2_k": (256, 16, (2,), 2, 16, 0), "q3_k": (256, 16, (2, 1), 1, 12, 4),
+    "q4_k": (256, 32, (4,), 2, 12, 0), "q5_k": (256, 32, (4, 1), 2, 12, 0), "q6_k": (256, 16, (4, 2), 1, 16, 32),
+    "iq4_xs": (256, 32, (4,), 1, 6, IQ4),
+}
 
 
-def block_codes(g, kind):
-    """The 512 codes of a block of a tile, from as many bytes as they take."""
-    data = [g.next() & 255 for _ in range(CODE_BYTES[kind])]
-    if kind == "q8_0":
-        return data
-    codes = [x & 15 for x in data[:256]] + [x >> 4 for x in data[:256]]
-    return [c | (data[256 + i % 64] >> i // 64 & 1) << 4 for i, c in enumerate(codes)] if kind == "q5_0" else codes
+def part_codes(g, kind):
+    """512 codes of a tile, from as many bytes as they take."""
+    codes, low = [0] * 512, 0
+    for wide in BLOCKS[kind][2]:
+        n = 64 * wide
+        data = [g.next() & 255 for _ in range(n)]
+        codes = [c | (data[i % n] >> i // n * wide & (1 << wide) - 1) << low for i, c in enumerate(codes)]
+        low += wide
+    return codes
 
 
 def code_value(kind, code):
-    return IQ4[code] if kind == "iq4_nl" else code - {"q8_0": 128, "q4_0": 8, "q5_0": 16}[kind]
+    what = BLOCKS[kind][5]
+    return code - what if isinstance(what, int) else what[code]
+
+
+def group_scales(kind, d, m, s):
+    """Scales and least values (fractions) of the groups of a block, from its one or two f16 and its bytes."""
+    if kind in ("q4_k", "q5_k"):
+        six = [x & 63 for x in s[:8]] + [s[8 + i] & 15 | s[i] >> 6 << 4 for i in range(4)] + [s[8 + i] >> 4 | s[4 + i] >> 6 << 4 for i in range(4)]
+        return [d * x for x in six[:4] + six[8:12]], [-m * x for x in six[4:8] + six[12:]]
+    if kind == "q2_k":
+        return [d * (x & 15) for x in s], [-m * (x >> 4) for x in s]
+    if kind == "q3_k":
+        low = [x & 15 for x in s[:8]] + [x >> 4 for x in s[:8]]
+        return [d * ((x | (s[8 + i % 4] >> i // 4 * 2 & 3) << 4) - 32) for i, x in enumerate(low)], None
+    if kind == "q6_k":
+        return [d * (x - (x >> 7) * 256) for x in s], None
+    if kind == "iq4_xs":
+        return [d * ((s[2 + i // 2] >> i % 2 * 4 & 15 | (s[i // 4] >> i % 4 * 2 & 3) << 4) - 32) for i in range(8)], None
+    if kind == "mxfp4":
+        return [F(2) ** (s[0] - 128)], None
+    return [d], [m] if m is not None else None
+
+
+def of_fraction(f):
+    return rounded(int(f < 0), abs(f))
+
+
+def make_blocks(g, kind, tiles, cols):
+    """Values of weights, and of groups the scale and the least value or None."""
+    size, group, _, n_f16, n_bytes, _ = BLOCKS[kind]
+    w, scales = {}, {}
+    for tile in range(tiles):
+        for part in range(cols // 32):
+            codes = part_codes(g, kind)
+            for i, code in enumerate(codes):
+                w[tile * 16 + i // 4 % 16, part * 32 + i // 64 * 4 + i % 4] = code_value(kind, code)
+    for tile in range(tiles):
+        for b in range(cols // size):
+            f16 = [[from_f16(g.half(0)).m for _ in range(16)] for _ in range(n_f16)] + [[None] * 16] * 2
+            data = [[g.next() & 255 for _ in range(16)] for _ in range(n_bytes)]
+            for r in range(16):
+                scale, least = group_scales(kind, f16[0][r], f16[1][r], [d[r] for d in data])
+                for i in range(size // group):
+                    scales[tile * 16 + r, b * size // group + i] = of_fraction(scale[i]), least and of_fraction(least[i])
+    return w, scales
 
 
 def product(name, kind, seed, rows, cols, tokens, w_low, w_span, x_low, x_span):
@@ -302,22 +357,12 @@ def product(name, kind, seed, rows, cols, tokens, w_low, w_span, x_low, x_span):
                     else:
                         w[tile * 16 + i, k] = normal_bf16(g.bits(w_low, w_span) >> 16)
     else:
-        scale = {}
-        for tile in range(tiles):
-            for b in range(cols // 32):
-                codes = block_codes(g, kind)
-                for four in range(8):
-                    for i in range(16):
-                        for j in range(4):
-                            w[tile * 16 + i, b * 32 + four * 4 + j] = code_value(kind, codes[(four * 16 + i) * 4 + j])
-        for tile in range(tiles):
-            for b in range(cols // 32):
-                for i in range(16):
-                    scale[tile * 16 + i, b] = from_f16(g.half(0))
+        w, scales = make_blocks(g, kind, tiles, cols)
+        group = BLOCKS[kind][1]
     out = []
     for t in range(tokens):
         x = g.floats(cols, x_low, x_span)
-        if kind in CODE_BYTES:
+        if kind in BLOCKS:
             blocks = [to_q8(x[b * 32:b * 32 + 32]) for b in range(cols // 32)]
         elif kind == "bf16":
             xs = [normal_bf16(to_bf16(u)) for u in x]
@@ -327,10 +372,14 @@ def product(name, kind, seed, rows, cols, tokens, w_low, w_span, x_low, x_span):
             xs = [from_bits(u) for u in x]
         for row in range(tiles * 16):
             acc = ZERO
-            if kind in CODE_BYTES:
-                for b, (q, s, _) in enumerate(blocks):
-                    n = sum(w[row, b * 32 + k] * q[k] for k in range(32))
-                    acc = fma(mul(scale[row, b], from_bits(s)), lit(n), acc)
+            if kind in BLOCKS:
+                for k in range(0, cols, group):
+                    q, s = blocks[k // 32]
+                    q, s = q[k % 32:k % 32 + group], from_bits(s)
+                    scale, least = scales[row, k // group]
+                    acc = fma(mul(scale, s), lit(sum(w[row, k + i] * q[i] for i in range(group))), acc)
+                    if least:
+                        acc = fma(least, mul(s, lit(sum(q))), acc)
             elif kind == "bf16":
                 for k in order:
                     acc = fma(w.get((row, k), ZERO), xs[k], acc, True)
@@ -353,6 +402,17 @@ def products():
     product("q5_0", "q5_0", 26, 48, 64, 5, 0, 0, 100, 30)
     product("iq4_nl", "iq4_nl", 27, 48, 64, 17, 0, 0, 100, 30)
     product("iq4_nl, one token", "iq4_nl", 28, 32, 64, 1, 0, 0, 100, 30)
+    product("q4_1", "q4_1", 29, 48, 64, 17, 0, 0, 100, 30)
+    product("q5_1", "q5_1", 30, 48, 96, 5, 0, 0, 100, 30)
+    product("mxfp4", "mxfp4", 31, 48, 64, 17, 0, 0, 100, 20)
+    product("q2_k", "q2_k", 32, 48, 256, 17, 0, 0, 100, 30)
+    product("q3_k", "q3_k", 33, 48, 256, 5, 0, 0, 100, 30)
+    product("q4_k", "q4_k", 34, 48, 256, 17, 0, 0, 100, 30)
+    product("q4_k, one token", "q4_k", 35, 64, 256, 1, 0, 0, 120, 4)
+    product("q5_k", "q5_k", 36, 48, 256, 5, 0, 0, 100, 30)
+    product("q6_k", "q6_k", 37, 48, 256, 17, 0, 0, 100, 30)
+    product("q6_k, one token", "q6_k", 38, 64, 256, 1, 0, 0, 120, 4)
+    product("iq4_xs", "iq4_xs", 39, 48, 256, 2, 0, 0, 100, 30)
     product("q8_0, one token", "q8_0", 8, 32, 64, 1, 0, 0, 120, 4)
 
 
@@ -396,15 +456,25 @@ def soft_cap(x, cap):
     return mul(sub(ONE, div(lit(2), add(exp(add(u, u)), ONE))), cap)
 
 
+def least(a, b):
+    return neg(largest(neg(a), neg(b)))
+
+
+def swiglu_clamped(gate, up):
+    g, u = least(gate, lit(7)), largest(least(up, lit(7)), lit(-7))
+    return mul(div(g, add(ONE, exp(mul(g, from_bits(0xbfd9db23))))), add(u, ONE))
+
+
 def rows():
     g = Some(11)
     x = g.floats(64, 100, 30) + g.floats(64, 0, 10) + g.floats(64, 240, 16)
     words = []
     for b in range(2):
         made = [to_q8(x[64 * t + 32 * b:64 * t + 32 * b + 32]) for t in range(3)]
-        for q, _, _ in made:
+        for q, _ in made:
             words += [sum((q[4 * i + j] & 255) << 8 * j for j in range(4)) for i in range(8)]
-        words += [m[1] for m in made] + [m[2] for m in made]
+        words += [s for _, s in made] + [-128 * sum(q) for q, _ in made] + [-128 * sum(q[:16]) for q, _ in made]
+        words += [bits(mul(from_bits(s), lit(sum(q)))) if s != 0x7fc00000 else s for q, s in made]
     say("to_q8", words)
 
     x = [from_bits(u) for u in Some(12).floats(2 * N, 118, 14)]
@@ -428,6 +498,9 @@ def rows():
 
     x = [from_bits(u) for u in Some(20).floats(3 * N, 90, 44)]
     say("gelu_mul", [bits(mul(gelu(a), b)) for a, b in zip(x[:N], x[2 * N:])] + [bits(gelu(a)) for a in x[N:2 * N]])
+
+    x = [from_bits(u) for u in Some(40).floats(2 * N, 110, 24)]
+    say("swiglu_clamped", [bits(swiglu_clamped(a, b)) for a, b in zip(x[:N], x[N:])])
 
     x = [from_bits(u) for u in Some(21).floats(N, 100, 40)]
     say("soft_cap", [bits(soft_cap(a, lit(30))) for a in x])
@@ -454,9 +527,11 @@ def rows():
     say("rope_halves", [bits(a) for a in x[:2 * wide]])
 
 
-def attention(name, seed, window, cap):
+def attention(name, seed, window, cap, sinks=False):
     page = HEAD * 64
-    x = [from_bits(u) for u in Some(seed).floats(4 * page + QUERIES * GROUP * HEAD, 122, 8)]
+    g = Some(seed)
+    x = [from_bits(u) for u in g.floats(4 * page + QUERIES * GROUP * HEAD, 122, 8)]
+    sink = [from_bits(u) for u in g.floats(GROUP, 122, 12)]
     out = []
     for h in range(QUERIES * GROUP):
         pos = POS + h // GROUP
@@ -486,6 +561,11 @@ def attention(name, seed, window, cap):
                 o[d] = mul(o[d], c)
                 for j in range(begin, n):
                     o[d] = fma(weight[j], values[j * HEAD + d], o[d])
+        if sinks:
+            now = largest(sink[h % GROUP], m)
+            c = exp(sub(m, now))
+            total = fma(total, c, exp(sub(sink[h % GROUP], now)))
+            o = [mul(v, c) for v in o]
         out += [bits(div(v, total)) for v in o]
     say(name, out)
 
@@ -546,5 +626,6 @@ else:
     rows()
     attention("attend", 16, 0, None)
     attention("attend, window", 23, 2, lit(5))
+    attention("attend, sinks", 41, 0, None, True)
     softmax()
     finite()

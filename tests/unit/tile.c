@@ -8,7 +8,7 @@
 #include "model/types.h"
 #include "tap.h"
 
-enum { MAX_ROWS = 49, MAX_COLS = 160, MAX_BYTES = 64 * MAX_COLS * 4 };
+enum { MAX_ROWS = 49, MAX_COLS = 768, MAX_BYTES = 64 * MAX_COLS * 4 };
 
 static const uint64_t some_rows[] = { 1, 2, 15, 16, 17, 31, 32, 33, 49 };
 static const struct type {
@@ -22,8 +22,17 @@ static const struct type {
 	{ TYPE_BF16, "bf16", 2, { 1, 2, 3, 64, 67 } },
 	{ TYPE_Q8_0, "q8_0", 0, { 32, 64, 96, 128, 160 } },
 	{ TYPE_Q4_0, "q4_0", 0, { 32, 64, 96, 128, 160 } },
+	{ TYPE_Q4_1, "q4_1", 0, { 32, 64, 96, 128, 160 } },
 	{ TYPE_Q5_0, "q5_0", 0, { 32, 64, 96, 128, 160 } },
+	{ TYPE_Q5_1, "q5_1", 0, { 32, 64, 96, 128, 160 } },
 	{ TYPE_IQ4_NL, "iq4_nl", 0, { 32, 64, 96, 128, 160 } },
+	{ TYPE_MXFP4, "mxfp4", 0, { 32, 64, 96, 128, 160 } },
+	{ TYPE_Q2_K, "q2_k", 0, { 256, 512, 768, 256, 512 } },
+	{ TYPE_Q3_K, "q3_k", 0, { 256, 512, 768, 256, 512 } },
+	{ TYPE_Q4_K, "q4_k", 0, { 256, 512, 768, 256, 512 } },
+	{ TYPE_Q5_K, "q5_k", 0, { 256, 512, 768, 256, 512 } },
+	{ TYPE_Q6_K, "q6_k", 0, { 256, 512, 768, 256, 512 } },
+	{ TYPE_IQ4_XS, "iq4_xs", 0, { 256, 512, 768, 256, 512 } },
 };
 
 static uint8_t plain[MAX_BYTES], tiled[MAX_BYTES], again[MAX_BYTES];
@@ -42,7 +51,7 @@ random_bytes(uint8_t *p, size_t n)
 static uint64_t
 plain_bytes(const struct type *t, uint64_t rows, uint64_t cols)
 {
-	return t->size ? rows * cols * t->size : rows * (cols / 32) * type_info(t->type)->block_bytes;
+	return t->size ? rows * cols * t->size : rows * (cols / type_info(t->type)->block) * type_info(t->type)->block_bytes;
 }
 
 /* ---- places, worked out from the words of the header ---- */
@@ -68,57 +77,70 @@ elements_in_place(const struct type *t, uint64_t rows, uint64_t cols)
 	return true;
 }
 
-/* Code i of a plain block. */
-static unsigned
-plain_code(uint32_t type, const uint8_t *block, uint64_t i)
+/* Row r's block that holds k. */
+static const uint8_t *
+plain_block(const struct type *t, uint64_t cols, uint64_t r, uint64_t k)
 {
-	const uint8_t *low = block + (type == TYPE_Q5_0 ? 6 : 2);
+	const struct type_info *info = type_info(t->type);
 
-	if (type == TYPE_Q8_0)
-		return (low[i] + 128u) & 255;
-	return (i < 16 ? low[i] & 15u : low[i - 16] >> 4u) | (type == TYPE_Q5_0 ? (block[2 + i / 8] >> i % 8 & 1u) << 4 : 0);
+	return plain + (r * (cols / info->block) + k / info->block) * info->block_bytes;
 }
 
-/* Code (r, k) of the interleaved matrix, and its scale. */
+/* Code (r, k) of the interleaved matrix. */
 static unsigned
-tiled_code(uint32_t type, uint64_t rows, uint64_t cols, uint64_t r, uint64_t k, const uint8_t **scale)
+tiled_code(const struct blocks *b, uint64_t cols, uint64_t r, uint64_t k)
 {
-	uint64_t blocks = cols / 32, block = r / 16 * blocks + k / 32, size = type == TYPE_Q8_0 ? 512 : type == TYPE_Q5_0 ? 320 : 256;
-	uint64_t c = k % 32 / 4 * 64 + r % 16 * 4 + k % 4;
-	const uint8_t *q = tiled + block * size;
+	uint64_t i = k % 32 / 4 * 64 + r % 16 * 4 + k % 4, low = 64 * b->low.bits, high = 64 * b->high.bits;
+	const uint8_t *q = tiled + (r / 16 * (cols / 32) + k / 32) * (low + high);
+	unsigned code = q[i % low] >> i / low * b->low.bits & ((1u << b->low.bits) - 1);
 
-	*scale = tiled + (rows + 15) / 16 * blocks * size + block * 32 + r % 16 * 2;
-	if (type == TYPE_Q8_0)
-		return q[c];
-	return (c < 256 ? q[c] & 15u : q[c - 256] >> 4u) | (type == TYPE_Q5_0 ? (q[256 + c % 64] >> c / 64 & 1u) << 4 : 0);
+	return high ? code | (q[low + i % high] >> i / high * b->high.bits & ((1u << b->high.bits) - 1)) << b->low.bits : code;
+}
+
+/* Byte i of the scales of row r's block that holds k: two for each f16, then the others. */
+static uint8_t
+tiled_scale(const struct blocks *b, uint64_t rows, uint64_t cols, uint64_t r, uint64_t k, uint64_t i)
+{
+	uint64_t codes = (rows + 15) / 16 * 16 * cols * (b->low.bits + b->high.bits) / 8, block = r / 16 * (cols / b->size) + k / b->size;
+	const uint8_t *at = tiled + codes + block * 16 * (2u * b->n_f16 + b->n_bytes);
+
+	return i < 2u * b->n_f16 ? at[i / 2 * 32 + r % 16 * 2 + i % 2] : at[16 * i + r % 16];
 }
 
 static bool
 blocks_in_place(const struct type *t, uint64_t rows, uint64_t cols)
 {
-	uint64_t blocks = cols / 32;
-	const uint8_t *scale;
+	const struct blocks *b = blocks_of(t->type);
+	uint8_t code[BLOCKS_MOST];
 
 	for (uint64_t r = 0; r < rows; r++)
 		for (uint64_t k = 0; k < cols; k++) {
-			const uint8_t *block = plain + (r * blocks + k / 32) * type_info(t->type)->block_bytes;
-			if (tiled_code(t->type, rows, cols, r, k, &scale) != plain_code(t->type, block, k % 32) || memcmp(scale, block, 2) != 0)
+			const uint8_t *block = plain_block(t, cols, r, k);
+			if (k % b->size == 0)
+				blocks_codes(code, b, block);
+			if (tiled_code(b, cols, r, k) != code[k % b->size])
 				return false;
+			for (uint64_t i = 0; k % b->size == 0 && i < 2u * b->n_f16 + b->n_bytes; i++)
+				if (tiled_scale(b, rows, cols, r, k, i) != block[i < 2u * b->n_f16 ? b->f16_at + i : b->bytes_at + i - 2u * b->n_f16])
+					return false;
 		}
 	return true;
 }
 
-/* Rows that are missing in the last tile: quants and scales of zero. */
+/* Rows that are missing in the last tile: codes and scales of zero. */
 static bool
 no_rows_are_zero(const struct type *t, uint64_t rows, uint64_t cols)
 {
-	const unsigned zero = t->type == TYPE_Q8_0 ? 128 : t->type == TYPE_Q5_0 ? 16 : 8;
-	const uint8_t *scale;
+	const struct blocks *b = blocks_of(t->type);
 
 	for (uint64_t r = rows; r % 16 != 0; r++)
-		for (uint64_t k = 0; k < cols; k++)
-			if (tiled_code(t->type, rows, cols, r, k, &scale) != zero || scale[0] != 0 || scale[1] != 0)
+		for (uint64_t k = 0; k < cols; k++) {
+			if (tiled_code(b, cols, r, k) != (t->type == TYPE_Q8_0 ? 128 : 0))
 				return false;
+			for (uint64_t i = 0; i < 2u * b->n_f16 + b->n_bytes; i++)
+				if (tiled_scale(b, rows, cols, r, k, i) != 0)
+					return false;
+		}
 	return true;
 }
 
@@ -191,7 +213,7 @@ check_shapes(const struct type *t)
 	for (size_t i = 0; i < sizeof some_rows / sizeof *some_rows; i++)
 		for (size_t j = 0; j < sizeof t->cols / sizeof *t->cols; j++) {
 			uint64_t rows = some_rows[i], cols = t->cols[j], size, tiles = (rows + 15) / 16;
-			uint64_t wanted = t->type == TYPE_BF16 ? (cols + 1) / 2 * 64 : t->size ? cols * 16 * t->size : cols / 32 * (t->type == TYPE_Q8_0 ? 544 : t->type == TYPE_Q5_0 ? 352 : 288);
+			uint64_t wanted = t->type == TYPE_BF16 ? (cols + 1) / 2 * 64 : plain_bytes(t, 16, cols);
 			random_bytes(plain, plain_bytes(t, rows, cols));
 			memset(tiled, 0xaa, sizeof tiled);
 			sizes += tile_size(t->type, rows, cols, &size) && size == wanted * tiles;
@@ -245,7 +267,8 @@ main(void)
 	for (size_t i = 0; i < sizeof types / sizeof *types; i++)
 		check_shapes(&types[i]);
 	check_values();
-	tap_ok(!tile_supports(3) && !tile_supports(TYPE_X16 + 3) && !tile_size(3, 16, 32, &size), "other types have no such form");
+	tap_ok(!tile_supports(9) && !tile_supports(TYPE_X16 + 9) && !tile_size(9, 16, 32, &size), "other types have no such form");
+	tap_ok(!tile_size(TYPE_Q4_K, 16, 128, &size), "nor have 128 columns of q4_k");
 	tap_ok(!tile_size(TYPE_Q8_0, 16, 33, &size), "nor have 33 columns of q8_0");
 	tap_ok(!tile_size(TYPE_F32, UINT64_MAX, UINT64_MAX, &size) && !tile_size(TYPE_F32, 1ull << 62, 1, &size),
 	    "sizes that overflow are refused");

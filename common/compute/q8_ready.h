@@ -1,0 +1,129 @@
+/*
+ * q8_ready.h: a stretch of a tile of blocks made ready for products (inside compute only): codes as bytes with 128 added, as q8_0 has
+ * them, and the scales and least values of groups as f32. So one product serves all types of blocks. Loops are plain, for the compiler
+ * to make vectors of; the file before has q8_f16(to, from), which widens 16 f16, and q8_look_up(to, from, table), for 64 codes.
+ */
+#ifndef MAI_COMPUTE_Q8_READY_H
+#define MAI_COMPUTE_Q8_READY_H
+
+#include "model/blocks.h"
+#include "model/blocks_scales.h"
+#include "model/tile.h"
+
+/* Parts of 32 k in a stretch, but for the last of a row: whole blocks. */
+enum { Q8_PARTS = 16, Q8_GROUPS = 2 * Q8_PARTS };
+
+/* Of one matrix, what its tiles are like. */
+struct q8_matrix {
+	uint32_t type;
+	const struct blocks *b;
+	const uint8_t *codes, *scales;  /* where the sections begin */
+	size_t parts;                   /* of a row */
+	size_t part_bytes, scale_bytes; /* of a part's codes; of a block's scales */
+	size_t block_parts, part_groups;
+};
+
+/* Of a tile and a stretch: the scales of a group are 16 floats. */
+struct q8_scales {
+	float scale[Q8_GROUPS][TILE_ROWS], least[Q8_GROUPS][TILE_ROWS];
+};
+
+static inline struct q8_matrix
+q8_matrix_of(uint32_t type, const void *w, size_t rows, size_t cols)
+{
+	const struct blocks *b = blocks_of(type);
+	size_t parts = cols / BLOCKS_PART, tiles = (rows + TILE_ROWS - 1) / TILE_ROWS;
+
+	return (struct q8_matrix){
+		.type = type, .b = b, .codes = w, .scales = (const uint8_t *)w + tiles * parts * tile_codes(b), .parts = parts,
+		.part_bytes = tile_codes(b), .scale_bytes = tile_scales(b),
+		.block_parts = b->size / BLOCKS_PART, .part_groups = BLOCKS_PART / b->group,
+	};
+}
+
+static inline const uint8_t *
+q8_codes_at(const struct q8_matrix *m, size_t tile, size_t part)
+{
+	return m->codes + (tile * m->parts + part) * m->part_bytes;
+}
+
+/* The scales of `parts` parts of a tile from `part` on, which begins a block. */
+static inline __attribute__((always_inline)) void
+q8_make_scales(struct q8_scales *to, const struct q8_matrix *m, size_t tile, size_t part, size_t parts)
+{
+	const uint8_t *from = m->scales + (tile * m->parts + part) / m->block_parts * m->scale_bytes;
+	float f16[2][TILE_ROWS];
+
+	for (size_t i = 0; i < parts * m->part_groups; i += m->block_parts * m->part_groups, from += m->scale_bytes) {
+		for (size_t k = 0; k < m->b->n_f16; k++)
+			q8_f16(f16[k], (const uint16_t *)(const void *)(from + k * TILE_ROWS * 2));
+		blocks_scales(to->scale[i], to->least[i], m->type, f16[0], from + TILE_ROWS * 2 * m->b->n_f16, TILE_ROWS);
+	}
+}
+
+/* The lower plane of 512 codes, and then the upper one. */
+static inline __attribute__((always_inline)) void
+q8_low(uint8_t *restrict to, const uint8_t *restrict from, int bits, uint8_t more)
+{
+	const size_t n = TILE_CODES / 8 * (size_t)bits;
+
+	for (int part = 0; part < 8 / bits; part++)
+		for (size_t i = 0; i < n; i++)
+			to[(size_t)part * n + i] = (uint8_t)((from[i] >> part * bits & ((1 << bits) - 1)) + more); /* 8 bits */
+}
+
+static inline __attribute__((always_inline)) void
+q8_high(uint8_t *restrict to, const uint8_t *restrict from, int bits, int low)
+{
+	const size_t n = TILE_CODES / 8 * (size_t)bits;
+
+	for (int part = 0; part < 8 / bits; part++)
+		for (size_t i = 0; i < n; i++)
+			to[(size_t)part * n + i] = (uint8_t)(to[(size_t)part * n + i] + ((from[i] >> part * bits & ((1 << bits) - 1)) << low)); /* 8 bits */
+}
+
+/* 512 codes that are not bytes already: what is added to a code makes it its value and 128. */
+static inline __attribute__((always_inline)) void
+q8_make_codes(uint8_t *restrict to, const uint8_t *restrict from, const struct blocks *b, uint8_t more)
+{
+	switch (b->low.bits << 4 | b->high.bits) {
+	case 0x40:
+		q8_low(to, from, 4, more);
+		break;
+	case 0x41:
+		q8_low(to, from, 4, more);
+		q8_high(to, from + TILE_CODES / 2, 1, 4);
+		break;
+	case 0x42:
+		q8_low(to, from, 4, more);
+		q8_high(to, from + TILE_CODES / 2, 2, 4);
+		break;
+	case 0x20:
+		q8_low(to, from, 2, more);
+		break;
+	default: /* 0x21 */
+		q8_low(to, from, 2, more);
+		q8_high(to, from + TILE_CODES / 4, 1, 2);
+	}
+}
+
+/* Where the codes of a part are then: of q8_0 where they were. */
+static inline const uint8_t *
+q8_codes(uint8_t to[TILE_CODES], const struct q8_matrix *m, const uint8_t *from)
+{
+	if (m->b->low.bits == 8)
+		return from;
+	if (m->b->value) {
+		uint8_t table[16];
+		for (size_t i = 0; i < 16; i++)
+			table[i] = (uint8_t)(m->b->value[i] + 128); /* 8 bits */
+		q8_low(to, from, 4, 0);
+		for (size_t i = 0; i < TILE_CODES; i += 64)
+			q8_look_up(to + i, table);
+	} else {
+		q8_make_codes(to, from, m->b, (uint8_t)(128 - m->b->offset)); /* not negative */
+	}
+	return to;
+}
+
+#endif
