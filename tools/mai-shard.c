@@ -11,7 +11,7 @@
 #include "model/info.h"
 #include "model/merge.h"
 #include "model/model.h"
-#include "model/quantize.h"
+#include "model/mixture.h"
 #include "trust/signed_model.h"
 
 static const struct opt no_opts[] = { { 0 } };
@@ -188,10 +188,10 @@ run_join(int argc, char **argv)
 
 static struct {
 	const char *name;
-	uint32_t type;
+	const struct mixture *mixture;
 } quantize;
 static const struct opt quantize_opts[] = {
-	{ 'q', "type", "TYPE", OPT_STR, &quantize.name, 0, 0, "of the matrices: f32, f16, bf16 or q8_0" },
+	{ 'q', "type", "TYPE", OPT_STR, &quantize.name, 0, 0, "of the matrices: " MIXTURES },
 	{ 'o', "output", "OUT", OPT_STR, &out, 0, 0, "file to write" },
 	TRUST,
 	{ 0 },
@@ -202,7 +202,7 @@ static const struct opt_tool quantize_tool = { "mai-shard quantize", "-q TYPE -o
 static int
 quantize_model(const struct model *m)
 {
-	return shard_quantize(m, quantize.type, out);
+	return shard_quantize(m, quantize.mixture, out);
 }
 
 static int
@@ -214,8 +214,8 @@ run_quantize(int argc, char **argv)
 		return opt_exit_status();
 	if (!quantize.name)
 		return opt_usage(&quantize_tool, "-q TYPE is missing");
-	if (!quantize_type(quantize.name, &quantize.type))
-		return opt_usage(&quantize_tool, "'%s' is none of f32, f16, bf16 and q8_0", quantize.name);
+	if (!(quantize.mixture = mixture_find(quantize.name)))
+		return opt_usage(&quantize_tool, "'%s' is none of " MIXTURES, quantize.name);
 	if (!names_file())
 		return opt_usage(&quantize_tool, "-o OUT is missing, or no file");
 	if (first == argc)

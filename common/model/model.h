@@ -179,12 +179,13 @@ int shard_split(const struct model *m, const struct split_plan *p, const char *d
 int shard_join(const struct model *m, const char *out);
 
 /*
- * Writes a stock GGUF with the matrices in `type`, one of f32, f16, bf16 and q8_0, and what llama-quantize leaves alone
- * (vectors, and some tensors by name) as it is. A matrix whose rows are no multiple of a block becomes f16, which a warning
- * tells. Refused: matrices of other types than those four, and values that are not finite or too large. Shards have to hold the
+ * Writes a stock GGUF with the matrices in the types of a mixture (model/mixture.h), and what llama-quantize leaves alone
+ * (vectors, and some tensors by name) as it is. Matrices whose rows are no whole blocks get another type, which a warning
+ * tells. Refused: matrices of types that are not converted, and values that are not finite or too large. Shards have to hold the
  * model that they state, as above.
  */
-int shard_quantize(const struct model *m, uint32_t type, const char *out);
+struct mixture;
+int shard_quantize(const struct model *m, const struct mixture *x, const char *out);
 
 /*
  * Reads a manifest and checks it against its files: each is there, in the folder of the manifest, with the size it

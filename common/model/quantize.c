@@ -6,6 +6,7 @@
 
 #include "base/half.h"
 #include "model/blocks.h"
+#include "model/blocks_make.h"
 #include "model/types.h"
 #include "stream/convert.h"
 
@@ -97,6 +98,17 @@ q8_from_f32(uint8_t *to, const float *from)
 	return true;
 }
 
+static bool
+blocks_from_f32(uint8_t *to, uint32_t type, const float *from, size_t n)
+{
+	const struct type_info *t = type_info(type);
+
+	for (size_t i = 0; i < n; i += t->block, to += t->block_bytes)
+		if (!blocks_make(to, type, from + i))
+			return false;
+	return true;
+}
+
 bool
 quantize_from_f32(void *to, uint32_t type, const float *from, size_t n)
 {
@@ -105,6 +117,8 @@ quantize_from_f32(void *to, uint32_t type, const float *from, size_t n)
 
 	if (!below(from, n, limit))
 		return false;
+	if (blocks_makes(type))
+		return blocks_from_f32(to, type, from, n);
 	if (type != TYPE_Q8_0)
 		return convert_from_f32(to, (enum stream_dtype)type, from, n);
 	for (size_t i = 0; i < n / STREAM_Q8_BLOCK; i++)

@@ -1,7 +1,8 @@
 /*
  * quantize.h: weights from one element type to another, by way of f32: a row, or whole blocks of one.
  *
- * Types are the plain ones that mai computes (model/types.h): of blocks n is a multiple of 32. Into f32, f16, bf16 and q8_0 only.
+ * Types are the plain ones that mai computes (model/types.h): of blocks n is a multiple of a block's weights. Into f32, f16, bf16, q8_0 and
+ * those of model/blocks_make.h.
  * The 16-bit types round to nearest, ties to even, without flushing of denormals. q8_0 has the bits of ggml's
  * quantize_row_q8_0_ref, so that a tensor is the one that llama-quantize makes: d = amax/127, kept as f16, and each quant is
  * x times 1/d, where d is the f32, rounded to nearest, halves away from zero. (Rows of a stream round otherwise:
@@ -17,7 +18,7 @@
 /* The type of a name such as "q8_0", in small letters or large; false for another name. */
 bool quantize_type(const char *name, uint32_t *type);
 
-/* Can weights of this type be made from f32? */
+/* Can weights of this type be made from f32 and back, and what was made stays? f32, f16, bf16 and q8_0 can. */
 bool quantize_makes(uint32_t type);
 
 /* `from` is aligned to an element, of q8_0 to 2 bytes. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/msg.h"
+#include "model/mixture.h"
 #include "model/plain.h"
 #include "model/quantize.h"
 #include "model/rewrite.h"
@@ -16,26 +17,11 @@
 enum { QUANTIZATION_VERSION = 2 }; /* GGML_QNT_VERSION */
 
 struct retype {
-	uint32_t type;
-	uint64_t odd;                     /* matrices that q8_0 can't have */
+	const struct model *m;
+	const struct mixture *mixture;
+	uint64_t odd;                     /* matrices whose rows are no whole blocks of its type */
 	const struct gguf_tensor *an_odd; /* the first of them */
 };
-
-/* llama.cpp's number for a file whose matrices are of the type (enum llama_ftype). */
-static uint32_t
-file_type(uint32_t type)
-{
-	switch (type) {
-	case TYPE_F16:
-		return 1;
-	case TYPE_Q8_0:
-		return 7;
-	case TYPE_BF16:
-		return 32;
-	default:
-		return 0; /* f32 */
-	}
-}
 
 static bool
 is_other_key(struct gguf_string key)
@@ -50,7 +36,7 @@ put_file_type(void *arg, struct gguf_writer *w)
 
 	if (gguf_put_u32(w, KEY_QUANTIZATION_VERSION, QUANTIZATION_VERSION) < 0)
 		return -1;
-	return gguf_put_u32(w, KEY_FILE_TYPE, file_type(r->type));
+	return gguf_put_u32(w, KEY_FILE_TYPE, r->mixture->file_type);
 }
 
 /* Names with one of these in them are left alone by llama-quantize, as are those that don't end in "weight". */
@@ -92,11 +78,9 @@ wanted_type(struct retype *r, const struct gguf_tensor *t)
 
 	if (vector || is_left_alone(t->name))
 		return plain_type(t);
-	if (t->ne[0] % type_info(r->type)->block == 0)
-		return r->type;
-	if (r->odd++ == 0)
+	if (t->ne[0] % type_info(r->mixture->type)->block != 0 && r->odd++ == 0)
 		r->an_odd = t;
-	return TYPE_F16;
+	return mixture_type(r->mixture, r->m, t);
 }
 
 /* What keeps its type goes through f32 too, where that can be, so that all is known to be finite. */
@@ -112,16 +96,16 @@ converts(void *arg, const struct place *p, uint32_t *type)
 }
 
 int
-shard_quantize(const struct model *m, uint32_t type, const char *out)
+shard_quantize(const struct model *m, const struct mixture *x, const char *out)
 {
-	struct retype r = { .type = type };
+	struct retype r = { .m = m, .mixture = x };
 	struct rewrite w = { .m = m, .out = out, .what = "converting", .keeps_key = is_other_key, .put_keys = put_file_type,
 		.converts = converts, .arg = &r };
 
 	if (rewrite_model(&w) < 0)
 		return -1;
 	if (r.odd)
-		msg_warn("%s: rows that are no multiple of %" PRIu32 " became F16, in %" PRIu64 " tensors, %.*s the first", out,
-		    type_info(type)->block, r.odd, (int)r.an_odd->name.len, r.an_odd->name.data);
+		msg_warn("%s: rows that are no multiple of %" PRIu32 " became %s, in %" PRIu64 " tensors, %.*s the first", out,
+		    type_info(x->type)->block, x->type == TYPE_Q8_0 || x->type == TYPE_Q4_0 ? "F16" : "another type", r.odd, (int)r.an_odd->name.len, r.an_odd->name.data);
 	return 0;
 }

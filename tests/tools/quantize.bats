@@ -39,6 +39,45 @@ id_of() {
 	END
 }
 
+@test "blocks of few bits, and mixtures of them, are those of llama-quantize" {
+	need_shared models/arch
+	# what llama-quantize of llama.cpp 80fb11ac made of them
+	while read -r file type id; do
+		mai-shard quantize --quiet -q $type -o out.gguf "$SHARED/models/$file"
+		[ "$(id_of out.gguf)" = "$id" ] || fail "$file, $type"
+	done <<-END
+		stories260K.gguf q4_0 54e071f916679bf3b0aeee11ff864b1510c311b9ae2187687c110e68a440c64c
+		stories260K.gguf q6_k 83bc92d796917ea0cf3ea212c8b197e540985a37efc793dedff704f2d5d2c314
+		stories260K.gguf q5_k_m 14b0d9d067326cf85e8cf4c6b05bede30df2cca96fbdd104e34783c8c000300f
+		stories260K.gguf q4_k_m d201f1e8325477e0b47edc6e17cfdd5f1f67641a0ebc1107b952e6b715ecfc9a
+		arch/types-f32.gguf q4_0 4c7ceff177fc24aa875d6061a95cf6550ca702d65f19a572389d571c49c5a9f9
+		arch/types-f32.gguf q6_k e5c9a13958afd8a5b9089a612422e7cf89efc313d2ffa9055e0a1954c1d5906d
+		arch/types-f32.gguf q5_k_m 6968fc72f8d74511ebe26d939682bbc9c3daa1000b57456d39e6dc524896a28d
+		arch/types-f32.gguf q4_k_m 0b85f765d09aa6f5caf1ef8120220e479b0c0070ecf8b15560ff25f8e3a1a3c8
+		arch/falcon.gguf q4_0 c925ef5572ef127d6e1fc130a7f40fdc576708370c5dcc2a548b48838f1d148e
+		arch/falcon.gguf q6_k 35c2f736ff8fe97ff64c0f6376c4f6cf3a798cd4d4dfa23136062a39317c9811
+		arch/falcon.gguf q5_k_m 65a1c5bfb1d02ee396ddd34a839e0fc6e1612d3d3091643317efef89570205a2
+		arch/falcon.gguf q4_k_m 4025050cf36824dbd5256f16297a8a5697c3121ae1de2bb33ceb2b8699985942
+		arch/qwen3moe.gguf q4_0 b6c7c0776b96d3bfcd5071398484fe6641a48f643d4773ae5fb1953e113736ce
+		arch/qwen3moe.gguf q6_k 0431bd0a61abb71b035cd6a9be73508f1f5df79e7b17dc1f8eb41efff1c69d9b
+		arch/qwen3moe.gguf q5_k_m b0627332c4a1f282966e52feaf342695b341c4c6ca1082c1b2f7e448cfb4e7aa
+		arch/qwen3moe.gguf q4_k_m db6517f9c359c37c0ba19dd8babeb1eacc486a48c384fd612ebd661403136852
+		arch/gemma2.gguf q4_0 f1f6c1fd0e2a04dcf6656a32457c28df86c4174ff0fc5e50698f963e40ab12ec
+		arch/gemma2.gguf q6_k ae926ec38180c1bd6f50e010ab436a7865cccdf70a7ab0f1963744f7dde34451
+		arch/gemma2.gguf q5_k_m 9a3e6a5935a687019de14d3e61c2eeff2954c3c2b21e13fe2d9c75fc66b54dd3
+		arch/gemma2.gguf q4_k_m 6a4b21c1f6252b2964c1a2b32a15ec7dd4338e7587d490a989181c1c3f3c48a7
+	END
+	# what was made is computed: perplexities are close
+	need_shared corpora/eval/wikitext2_test.txt
+	head -c 4000 "$SHARED/corpora/eval/wikitext2_test.txt" >text
+	for type in f32 q6_k q4_k_m q4_0; do
+		mai-shard quantize --quiet -q $type -o out.gguf "$M"
+		mai-tokenize -m "$M" <text | mai-run --perplexity --json out.gguf | jq .perplexity >$type
+	done
+	jq -n -e --argjson f "$(cat f32)" --argjson a "$(cat q6_k)" --argjson b "$(cat q4_k_m)" --argjson c "$(cat q4_0)" \
+		'($a / $f - 1 | fabs) < 0.02 and ($b / $f - 1 | fabs) < 0.1 and ($c / $f - 1 | fabs) < 0.3'
+}
+
 @test "every tensor and key is what the formats' definitions say" {
 	need_shared models/arch
 	need_numpy
@@ -159,7 +198,7 @@ id_of() {
 
 @test "wrong usage is status 2, wrong files 1, absent ones 3" {
 	says 2 "-q TYPE is missing" mai-shard quantize -o out.gguf x
-	says 2 "'q4_0' is none of" mai-shard quantize -q q4_0 -o out.gguf x
+	says 2 "'q4_k' is none of" mai-shard quantize -q q4_k -o out.gguf x
 	says 2 "-o OUT" mai-shard quantize -q f16 x
 	says 2 "-o OUT" mai-shard quantize -q f16 -o - x
 	says 2 "no model" mai-shard quantize -q f16 -o out.gguf
