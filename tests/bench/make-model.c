@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/msg.h"
 #include "base/opt.h"
+#include "model/blocks.h"
 #include "model/gguf.h"
 #include "model/types.h"
 
@@ -22,7 +23,7 @@ static struct {
 	int64_t seed;
 } o = { .type = "q8_0", .shape = "1b", .seed = 1 };
 static const struct opt opts[] = {
-	{ 0, "type", "TYPE", OPT_STR, &o.type, 0, 0, "of the matrices: q8_0 (default), f16, bf16 or f32" },
+	{ 0, "type", "TYPE", OPT_STR, &o.type, 0, 0, "of the matrices: q8_0 (default), q4_0, q4_k_m, f16, bf16 or f32" },
 	{ 0, "shape", "SHAPE", OPT_STR, &o.shape, 0, 0, "1b (default), 110m, tiny or deep" },
 	{ 0, "seed", "S", OPT_INT, &o.seed, 0, 1e15, "other weights: 1" },
 	{ 0 },
@@ -46,6 +47,8 @@ static const struct weights {
 	uint32_t type, file_type; /* file_type: llama.cpp's number for a file of that type */
 } weights[] = {
 	{ "q8_0", TYPE_Q8_0, 7 },
+	{ "q4_0", TYPE_Q4_0, 2 },
+	{ "q4_k_m", TYPE_Q4_K, 15 }, /* some in q6_k: see type_of */
 	{ "f16", TYPE_F16, 1 },
 	{ "bf16", TYPE_BF16, 32 },
 	{ "f32", TYPE_F32, 0 },
@@ -103,10 +106,31 @@ pack_q8_0(uint8_t *to, const float *x)
 	}
 }
 
+/* Blocks of any codes, with scales that keep weights small. */
+static size_t
+pack_any(uint8_t *to, uint64_t n, uint32_t type, uint64_t counter)
+{
+	const struct blocks *b = blocks_of(type);
+	const size_t size = type_info(type)->block_bytes;
+	const float scale[2] = { type == TYPE_Q4_0 ? 0.004f : type == TYPE_Q4_K ? 1e-4f : 1.5e-5f, 7.5e-4f };
+
+	for (uint64_t i = 0; i < n / b->size; i++, to += size) {
+		for (size_t k = 0; k < size; k++)
+			to[k] = (uint8_t)draw(counter + i * size + k);
+		for (size_t k = 0; k < b->n_f16; k++) {
+			uint16_t h = f16_from_f32(scale[k]);
+			memcpy(to + b->f16_at + 2 * k, &h, 2);
+		}
+	}
+	return n / b->size * size;
+}
+
 /* n weights, a multiple of a block. Returns their bytes. */
 static size_t
-pack(uint8_t *to, const float *x, uint64_t n, uint32_t type)
+pack(uint8_t *to, const float *x, uint64_t n, uint32_t type, uint64_t counter)
 {
+	if (type != TYPE_Q8_0 && blocks_has(type))
+		return pack_any(to, n, type, counter);
 	if (type == TYPE_F32) {
 		memcpy(to, x, n * 4);
 		return n * 4;
@@ -134,7 +158,7 @@ fill(void *arg, FILE *to, const char *name)
 		n = t->n - at < PIECE ? t->n - at : PIECE;
 		for (uint64_t i = 0; i < n; i++)
 			x[i] = weight(t->counter + at + i) + (t->norm ? 1 : 0);
-		size_t size = pack(bytes, x, n, t->type);
+		size_t size = pack(bytes, x, n, t->type, t->counter + at);
 		if (fwrite(bytes, 1, size, to) != size)
 			return err_sys("%s", name);
 	}
@@ -151,6 +175,21 @@ struct model {
 	size_t n;
 };
 
+/* llama-quantize makes some matrices of q4_k_m q6_k: those whose errors weigh most. */
+static uint32_t
+type_of(const struct model *m, const char *name)
+{
+	uint32_t layer, n = m->s->layers;
+
+	if (m->type != TYPE_Q4_K)
+		return m->type;
+	if (sscanf(name, "blk.%" SCNu32, &layer) != 1)
+		return strcmp(name, "output.weight") == 0 ? TYPE_Q6_K : m->type;
+	if (!strstr(name, "attn_v") && !strstr(name, "ffn_down"))
+		return m->type;
+	return layer < n / 8 || layer >= 7 * n / 8 || (layer - n / 8) % 3 == 2 ? TYPE_Q6_K : m->type;
+}
+
 /* rows 0: a vector. */
 static int
 put(struct model *m, const char *name, uint64_t cols, uint64_t rows)
@@ -158,7 +197,7 @@ put(struct model *m, const char *name, uint64_t cols, uint64_t rows)
 	struct tensor *t = &m->tensors[m->n++];
 	uint64_t ne[2] = { cols, rows }, size;
 
-	*t = (struct tensor){ .type = rows ? m->type : TYPE_F32, .n = cols * (rows ? rows : 1), .norm = !rows,
+	*t = (struct tensor){ .type = rows ? type_of(m, name) : TYPE_F32, .n = cols * (rows ? rows : 1), .norm = !rows,
 		.counter = m->counter };
 	m->counter += t->n;
 	if (!type_size(t->type, rows ? 2 : 1, ne, &size))
