@@ -15,6 +15,7 @@
 #include "flow/generate.h"
 #include "flow/measure.h"
 #include "flow/stage.h"
+#include "model/finite.h"
 #include "model/model.h"
 #include "trust/signed_model.h"
 
@@ -24,7 +25,7 @@ static struct {
 	uint64_t kv_mem;
 	double temperature, top_p, min_p, repeat_penalty;
 	struct opt_list stops, adapters;
-	bool echo, ignore_eos, score, perplexity, bench, json;
+	bool echo, ignore_eos, score, perplexity, bench, json, check;
 } o = {
 	.batch = 16, .top_k = 40, .repeat_last = 64, .bos = -1,
 	.temperature = 0.8, .top_p = 0.95, .min_p = 0.05, .repeat_penalty = 1,
@@ -43,6 +44,7 @@ static const struct opt opts[] = {
 	{ 0, "kv-mem", "SIZE", OPT_SIZE, &o.kv_mem, 0, 0, "memory for all KV caches (no bound)" },
 	{ 'b', "batch", "N", OPT_INT, &o.batch, 1, STREAM_MAX_ROWS, "sequences at once (16)" },
 	{ 0, "lora", "FILE[:SCALE]", OPT_LIST, &o.adapters, 0, 0, "apply an adapter SCALE times (1); again: another" },
+	{ 0, "check", NULL, OPT_FLAG, &o.check, 0, 0, "first see that every weight is a finite number" },
 	{ 0, "trust", "FILE", OPT_STR, &o.trust, 0, 0, "run only what is signed by a key of this list ($MAI_TRUST)" },
 	{ 0, "temp", "T", OPT_FLOAT, &o.temperature, 0, 100, "temperature; 0: always the likeliest token (0.8)" },
 	{ 0, "top-k", "K", OPT_INT, &o.top_k, 0, MODEL_MAX_VOCAB, "choose among the K likeliest; 0: all (40)" },
@@ -105,6 +107,8 @@ check_options(int operands)
 		return opt_usage(&tool, "-c, --kv-mem and --lora are for the stages of the pipeline to be given");
 	if (o.via && o.trust)
 		return opt_usage(&tool, "--trust is for the stages of the pipeline to be given");
+	if (o.via && o.check)
+		return opt_usage(&tool, "--check is for the stages of the pipeline to be given");
 	if (!o.n && (o.echo || o.ignore_eos || o.stops.n > 0))
 		return opt_usage(&tool, "--echo, --ignore-eos and --stop go with -n");
 	if (o.stops.n > STREAM_MAX_STOPS)
@@ -126,6 +130,18 @@ stage_output(const struct hparams *hp)
 }
 
 static int
+check_weights(struct model *m)
+{
+	int rc;
+
+	m->progress = msg_progress_bytes;
+	rc = model_finite(m);
+	m->progress = NULL;
+	msg_progress_end();
+	return rc;
+}
+
+static int
 load(struct run *r, int n, char **operand)
 {
 	const struct engine_options eo = {
@@ -137,6 +153,8 @@ load(struct run *r, int n, char **operand)
 	if (signed_models(o.trust, (const char *const *)operand, (size_t)n, false) < 0 || signed_models(o.trust, o.adapters.item, o.adapters.n, true) < 0)
 		return -1;
 	if (!(r->model = model_open((const char *const *)operand, (uint32_t)n)) || model_check(r->model) < 0)
+		return -1;
+	if (o.check && check_weights(r->model) < 0)
 		return -1;
 	if (r->model->hp.how->encoder && !o.embed)
 		return err_set(ERR_DATA, "%s: an encoder, which gives embeddings: --embed", r->name);

@@ -26,13 +26,6 @@ static const struct opt_tool top = { "mai-shard", "info [--json] [--ids] MODEL|S
 static const char *trust;
 #define TRUST { 0, "trust", "FILE", OPT_STR, &trust, 0, 0, "read only what is signed by a key of this list ($MAI_TRUST)" }
 
-static void
-show_progress(void *arg, const char *what, uint64_t done, uint64_t total)
-{
-	(void)arg;
-	msg_progress(what, done, total, "");
-}
-
 static struct model *
 open_model(char **paths, int n)
 {
@@ -41,7 +34,7 @@ open_model(char **paths, int n)
 	if (signed_models(trust, (const char *const *)paths, (size_t)n, false) == 0)
 		m = model_open((const char *const *)paths, (uint32_t)n);
 	if (m)
-		m->progress = show_progress;
+		m->progress = msg_progress_bytes;
 	return m;
 }
 
@@ -267,7 +260,7 @@ average(char **names, int n)
 	if (merge_open(&l, names, (size_t)n) < 0)
 		return msg_fail();
 	for (size_t i = 0; i < l.n; i++)
-		l.at[i]->progress = show_progress;
+		l.at[i]->progress = msg_progress_bytes;
 	rc = merge_mean(&l, out) < 0 ? msg_fail() : 0;
 	merge_close(&l);
 	msg_progress_end();

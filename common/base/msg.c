@@ -163,3 +163,10 @@ msg_progress_end(void)
 		fputs("\r\033[K", stderr);
 	drawn = false;
 }
+
+void
+msg_progress_bytes(void *none, const char *what, uint64_t done, uint64_t total)
+{
+	(void)none;
+	msg_progress(what, done, total, "");
+}

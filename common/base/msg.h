@@ -32,4 +32,7 @@ int msg_fail(void);
 void msg_progress(const char *what, uint64_t done, uint64_t total, const char *unit);
 void msg_progress_end(void);
 
+/* The same of bytes, as a function that others are given to call. */
+void msg_progress_bytes(void *none, const char *what, uint64_t done, uint64_t total);
+
 #endif

@@ -460,3 +460,27 @@ generate() {
 		stream tokens <<<"$line" | mai-run --embed "$M" | stream rows
 	done <many | cmp - <(stream rows <embed.mai)
 }
+
+@test "--check names the weight that is no number, of every kind of type, plain and interleaved" {
+	need_shared models/arch
+	arch=$SHARED/models/arch
+	for type in f32 f16 bf16 q8_0 q4_k q6_k; do
+		mai-run --check "$arch/types-$type.gguf" </dev/null >out
+		# the first bytes of a norm or a scale become a NaN
+		python3 - "$arch/types-$type.gguf" bad.gguf "$top/tests/tools" <<-'END'
+			import sys
+			sys.path.insert(0, sys.argv[3])
+			import gguf
+			f = gguf.File(sys.argv[1])
+			data, name = bytearray(f.data), b"blk.0.ffn_up.weight"
+			at, place = f.offsets[name], {0: 0, 1: 0, 30: 0, 8: 0, 12: 0, 14: 208}[f.tensors[name][0]]
+			data[at + place:at + place + 4] = b"\xff\xff\xff\x7f" if f.tensors[name][0] == 0 else b"\xff\x7f" + bytes(data[at + place + 2:at + place + 4])
+			open(sys.argv[2], "wb").write(data)
+		END
+		run -1 --separate-stderr mai-run --check bad.gguf </dev/null
+		[ "$stderr" = "mai-run: bad.gguf: tensor blk.0.ffn_up.weight, row 0, column 0: a weight is no finite number" ] || fail "$type: $stderr"
+		mai-shard split -q -n 1 -o "$type" bad.gguf
+		run -1 --separate-stderr mai-run --check "$type/0.gguf" </dev/null
+		[[ $stderr == *"blk.0.ffn_up.weight, row 0, column 0"* ]] || fail "$type: $stderr"
+	done
+}
