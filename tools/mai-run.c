@@ -17,10 +17,11 @@
 #include "flow/stage.h"
 #include "model/finite.h"
 #include "model/model.h"
+#include "model/types.h"
 #include "trust/signed_model.h"
 
 static struct {
-	const char *n, *via, *embed, *trust;
+	const char *n, *via, *embed, *trust, *kv_type;
 	int64_t n_new, threads, context, batch, top_k, seed, repeat_last, bos;
 	uint64_t kv_mem;
 	double temperature, top_p, min_p, repeat_penalty;
@@ -42,6 +43,7 @@ static const struct opt opts[] = {
 	{ 't', "threads", "N", OPT_INT, &o.threads, 1, POOL_MAX_THREADS, "threads (as many as cores)" },
 	{ 'c', "context", "N", OPT_INT, &o.context, 1, MODEL_MAX_CONTEXT, "positions of a sequence (the model's)" },
 	{ 0, "kv-mem", "SIZE", OPT_SIZE, &o.kv_mem, 0, 0, "memory for all KV caches (no bound)" },
+	{ 0, "kv-type", "TYPE", OPT_STR, &o.kv_type, 0, 0, "of keys and values in them: f32 (default) or f16" },
 	{ 'b', "batch", "N", OPT_INT, &o.batch, 1, STREAM_MAX_ROWS, "sequences at once (16)" },
 	{ 0, "lora", "FILE[:SCALE]", OPT_LIST, &o.adapters, 0, 0, "apply an adapter SCALE times (1); again: another" },
 	{ 0, "check", NULL, OPT_FLAG, &o.check, 0, 0, "first see that every weight is a finite number" },
@@ -107,6 +109,10 @@ check_options(int operands)
 		return opt_usage(&tool, "-c, --kv-mem and --lora are for the stages of the pipeline to be given");
 	if (o.via && o.trust)
 		return opt_usage(&tool, "--trust is for the stages of the pipeline to be given");
+	if (o.kv_type && strcmp(o.kv_type, "f32") && strcmp(o.kv_type, "f16"))
+		return opt_usage(&tool, "'%s' is no type of --kv-type: f32 or f16", o.kv_type);
+	if (o.via && o.kv_type)
+		return opt_usage(&tool, "--kv-type is for the stages of the pipeline to be given");
 	if (o.via && o.check)
 		return opt_usage(&tool, "--check is for the stages of the pipeline to be given");
 	if (!o.n && (o.echo || o.ignore_eos || o.stops.n > 0))
@@ -146,7 +152,7 @@ load(struct run *r, int n, char **operand)
 {
 	const struct engine_options eo = {
 		.threads = o.threads ? (unsigned)o.threads : pool_cores(), .context = (uint32_t)o.context,
-		.kv_bytes = o.kv_mem, .adapters = &r->adapters,
+		.kv_bytes = o.kv_mem, .kv_type = o.kv_type && strcmp(o.kv_type, "f16") == 0 ? TYPE_F16 : TYPE_F32, .adapters = &r->adapters,
 	};
 
 	r->name = operand[0];

@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "compute/engine_impl.h"
+#include "model/types.h"
 
 struct attention {
 	struct engine *e;
@@ -45,8 +46,7 @@ store_row(void *arg, size_t t)
 	const float *cos = e->cos[which] + t * e->rope[which].pairs, *sin = e->sin[which] + t * e->rope[which].pairs;
 	float *q = e->q + t * e->q_ld, *k = e->k + t * e->kv_ld;
 	const float *v = e->v + t * e->kv_ld;
-	const struct kv_page *page = row->seq->page[row->pos / KV_PAGE];
-	size_t at = row->pos % KV_PAGE, d = hp->head_dim;
+	struct kv_page *page = row->seq->page[row->pos / KV_PAGE];
 
 	if (l->latent.heads > 0) {
 		latent_row(e, l, t, cos, sin);
@@ -57,12 +57,8 @@ store_row(void *arg, size_t t)
 		rotate(e, q, hp->n_heads, cos, sin);
 		rotate(e, k, hp->n_kv_heads, cos, sin);
 	}
-	for (uint32_t h = 0; h < hp->n_kv_heads; h++) {
-		float *keys = kv_keys(e->kv, page, a->layer, h);
-		for (size_t i = 0; i < d; i++)
-			keys[i * KV_PAGE + at] = k[h * d + i];
-		memcpy(kv_values(e->kv, page, a->layer, h) + at * d, v + h * d, d * sizeof *v);
-	}
+	for (uint32_t h = 0; h < hp->n_kv_heads; h++)
+		kv_store(e->kv, page, a->layer, h, row->pos, k + (size_t)h * hp->head_dim, v + (size_t)h * hp->head_dim);
 }
 
 /* Cuts the batch into runs of one sequence's consecutive positions. */
@@ -96,6 +92,7 @@ attend_head(void *arg, size_t item)
 		.out = e->attended + t * e->q_ld + at,
 		.k = e->page_keys + pages,
 		.v = e->page_values + pages,
+		.f16 = kv_type(e->kv) == TYPE_F16,
 		.queries = e->run[run + 1] - t,
 		.ldq = e->q_ld,
 		.ldo = e->q_ld,

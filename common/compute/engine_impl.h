@@ -34,7 +34,7 @@ struct engine {
 	uint32_t *chosen;
 	size_t *gathered_row;
 
-	const float **page_keys, **page_values;
+	const void **page_keys, **page_values;
 	size_t *page_of_row;      /* where each row's pages begin in those */
 	size_t *run, n_runs;      /* rows at which runs begin that go through attention together, and behind them n */
 	size_t pages_cap;

@@ -8,6 +8,7 @@
 #ifndef MAI_COMPUTE_KERNEL_H
 #define MAI_COMPUTE_KERNEL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -54,8 +55,9 @@ struct matmul {
 struct attend {
 	const float *q;        /* [queries][ldq], of which [group][head_dim] */
 	float *out;            /* [queries][ldo], of which [group][head_dim] */
-	const float *const *k; /* one pointer a page: [head_dim][64] */
-	const float *const *v; /* one pointer a page: [64][head_dim] */
+	const void *const *k;  /* one pointer a page: [head_dim][64] */
+	const void *const *v;  /* one pointer a page: [64][head_dim] */
+	bool f16;              /* what they point to; else f32 */
 	size_t queries, ldq, ldo;
 	size_t group, head_dim;
 	size_t pos;

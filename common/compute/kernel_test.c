@@ -183,7 +183,7 @@ static const struct {
 	{ "q6_k", { TYPE_Q6_K, 37, 48, 256, 17, 0, 0, 100, 30 }, 0xab1c83b189bec529 },
 	{ "q6_k, one token", { TYPE_Q6_K, 38, 64, 256, 1, 0, 0, 120, 4 }, 0x8723b048c78faa93 },
 	{ "iq4_xs", { TYPE_IQ4_XS, 39, 48, 256, 2, 0, 0, 100, 30 }, 0x5f9a546bf4b43f7b },
-	{ "q8_0, one token", { TYPE_Q8_0, 8, 32, 64, 1, 0, 0, 120, 4 }, 0xa682358eabb78f30 },
+	{ "q8_0, one token", { TYPE_Q8_0, 8, 64, 64, 1, 0, 0, 120, 4 }, 0x77c109a30bc9a537 },
 };
 
 /*
@@ -353,43 +353,61 @@ known_rope_halves(const struct kernels *k, float *x)
 	return hash_words(hash_begin, x, 2 * WIDE);
 }
 
+/* In place. */
+static void
+to_f16(float *x, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		uint16_t h = f16_from_f32(x[i]);
+		memcpy((char *)x + 2 * i, &h, sizeof h);
+	}
+}
+
 static uint64_t
-attention(const struct kernels *k, float *x, uint32_t seed, size_t window, float soft_cap, bool sinks)
+attention(const struct kernels *k, float *x, uint32_t seed, size_t window, float soft_cap, bool sinks, bool f16)
 {
 	enum { PAGE = HEAD * KV_PAGE };
-	const float *keys[2], *values[2];
+	const void *keys[2], *values[2];
 	uint32_t state = seed;
 
 	for (size_t i = 0; i < 2; i++) {
 		keys[i] = x + 2 * i * PAGE;
-		values[i] = keys[i] + PAGE;
+		values[i] = x + (2 * i + 1) * PAGE;
 	}
 	float *q = x + 4 * PAGE, *out = q + QUERIES * GROUP * HEAD, sink[GROUP];
 	some_floats(&state, x, 4 * PAGE + QUERIES * GROUP * HEAD, 122, 8);
 	some_floats(&state, sink, GROUP, 122, 12);
+	for (size_t i = 0; f16 && i < 4; i++)
+		to_f16(x + i * PAGE, PAGE);
 	k->attend(&(struct attend){ .q = q, .out = out, .k = keys, .v = values, .queries = QUERIES, .ldq = GROUP * HEAD,
 	    .ldo = GROUP * HEAD, .group = GROUP, .head_dim = HEAD, .pos = POS, .window = window,
-	    .scale = 0.25f, .soft_cap = soft_cap, .sinks = sinks ? sink : NULL });
+	    .scale = 0.25f, .soft_cap = soft_cap, .sinks = sinks ? sink : NULL, .f16 = f16 });
 	return hash_words(hash_begin, out, QUERIES * GROUP * HEAD);
 }
 
 static uint64_t
 known_attention(const struct kernels *k, float *x)
 {
-	return attention(k, x, 16, 0, 0, false);
+	return attention(k, x, 16, 0, 0, false, false);
 }
 
 /* Of which the last query sees only keys of the second page. */
 static uint64_t
 known_window(const struct kernels *k, float *x)
 {
-	return attention(k, x, 23, 2, 5, false);
+	return attention(k, x, 23, 2, 5, false, false);
 }
 
 static uint64_t
 known_sinks(const struct kernels *k, float *x)
 {
-	return attention(k, x, 41, 0, 0, true);
+	return attention(k, x, 41, 0, 0, true, false);
+}
+
+static uint64_t
+known_attention_f16(const struct kernels *k, float *x)
+{
+	return attention(k, x, 42, 0, 0, false, true);
 }
 
 static uint64_t
@@ -438,6 +456,7 @@ static const struct {
 	{ "attend", known_attention, 0xf8abaca1e6df345d },
 	{ "attend, window", known_window, 0xbc4707624d03e023 },
 	{ "attend, sinks", known_sinks, 0x6c37c3fae7ad2b68 },
+	{ "attend, f16", known_attention_f16, 0x180772b5439804fc },
 	{ "softmax", known_softmax, 0xe52eed73e8434fbd },
 	{ "finite", known_finite, 0xaf63bc4c8601b62c },
 };

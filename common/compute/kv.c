@@ -4,33 +4,35 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/half.h"
 #include "base/mem.h"
 #include "compute/kernel.h"
+#include "model/types.h"
 
 struct kv_page {
 	struct kv_page *next; /* in the list of free pages */
 	uint32_t users;
-	_Alignas(64) float data[];
+	_Alignas(64) uint8_t data[];
 };
 
 struct kv {
-	uint32_t layers, heads, head_dim, context;
+	uint32_t layers, heads, head_dim, type, context;
 	uint64_t limit, used, page_bytes;
-	size_t per_head; /* floats of the keys, or of the values, of one head in a page */
+	size_t per_head; /* bytes of the keys, or of the values, of one head in a page */
 	struct kv_page *free;
 };
 
 struct kv *
-kv_new(uint32_t layers, uint32_t heads, uint32_t head_dim, uint32_t context, uint64_t limit)
+kv_new(uint32_t layers, uint32_t heads, uint32_t head_dim, uint32_t type, uint32_t context, uint64_t limit)
 {
 	struct kv *kv = mem_alloc(1, sizeof *kv);
 	uint64_t bytes;
 
 	if (!kv)
 		return NULL;
-	*kv = (struct kv){ .layers = layers, .heads = heads, .head_dim = head_dim, .context = context, .limit = limit };
-	kv->per_head = (size_t)head_dim * KV_PAGE;
-	if (!mem_mul(kv->per_head * sizeof(float) * 2, (uint64_t)layers * heads, &bytes) ||
+	*kv = (struct kv){ .layers = layers, .heads = heads, .head_dim = head_dim, .type = type, .context = context, .limit = limit };
+	kv->per_head = (size_t)head_dim * KV_PAGE * (type == TYPE_F16 ? sizeof(uint16_t) : sizeof(float));
+	if (!mem_mul(kv->per_head * 2, (uint64_t)layers * heads, &bytes) ||
 	    !mem_add(bytes, sizeof(struct kv_page), &kv->page_bytes)) {
 		free(kv);
 		err_set(ERR_DATA, "a page of the KV cache would be too large");
@@ -150,25 +152,49 @@ kv_release(struct kv *kv, struct kv_seq *seq)
 	*seq = (struct kv_seq){ 0 };
 }
 
-static float *
-at(const struct kv *kv, const struct kv_page *page, uint32_t layer, uint32_t head, size_t half)
+/* Where keys (half 0) or values (1) begin in a page. */
+static size_t
+place(const struct kv *kv, uint32_t layer, uint32_t head, size_t half)
 {
-	size_t i = ((size_t)layer * kv->heads + head) * 2 + half;
-
-	/* A page belongs to its sequences; const is the caller's promise about the page's place only. */
-	return ((struct kv_page *)(uintptr_t)page)->data + i * kv->per_head;
+	return (((size_t)layer * kv->heads + head) * 2 + half) * kv->per_head;
 }
 
-float *
+const void *
 kv_keys(const struct kv *kv, const struct kv_page *page, uint32_t layer, uint32_t head)
 {
-	return at(kv, page, layer, head, 0);
+	return page->data + place(kv, layer, head, 0);
 }
 
-float *
+const void *
 kv_values(const struct kv *kv, const struct kv_page *page, uint32_t layer, uint32_t head)
 {
-	return at(kv, page, layer, head, 1);
+	return page->data + place(kv, layer, head, 1);
+}
+
+void
+kv_store(struct kv *kv, struct kv_page *page, uint32_t layer, uint32_t head, uint32_t pos, const float *key, const float *value)
+{
+	void *keys = page->data + place(kv, layer, head, 0), *values = page->data + place(kv, layer, head, 1);
+	size_t at = pos % KV_PAGE, n = kv->head_dim;
+
+	if (kv->type == TYPE_F32) {
+		float *k = keys;
+		for (size_t i = 0; i < n; i++)
+			k[i * KV_PAGE + at] = key[i];
+		memcpy((float *)values + at * n, value, n * sizeof *value);
+		return;
+	}
+	uint16_t *k = keys, *v = (uint16_t *)values + at * n;
+	for (size_t i = 0; i < n; i++) {
+		k[i * KV_PAGE + at] = f16_from_f32(key[i]);
+		v[i] = f16_from_f32(value[i]);
+	}
+}
+
+uint32_t
+kv_type(const struct kv *kv)
+{
+	return kv->type;
 }
 
 uint64_t

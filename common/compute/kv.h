@@ -1,7 +1,7 @@
 /*
  * kv.h: the KV cache of many sequences, in pages of 64 positions that hold all layers of a stage.
  *
- * Within a page each layer and KV head has its keys transposed, k[head_dim][64], and its values v[64][head_dim], as
+ * Within a page each layer and KV head has its keys transposed, k[head_dim][64], and its values v[64][head_dim], in f32 or f16, as
  * attention wants them (compute/kernel.h). Pages are shared between forks and copied before they are written.
  */
 #ifndef MAI_COMPUTE_KV_H
@@ -21,9 +21,9 @@ struct kv_seq {
 };
 
 /*
- * `context` bounds the positions of a sequence, `limit` the bytes of all pages (0: no bound). NULL with a reason.
+ * `type` is TYPE_F32 or TYPE_F16; `context` bounds the positions of a sequence, `limit` the bytes of all pages (0: no bound). NULL with a reason.
  */
-struct kv *kv_new(uint32_t layers, uint32_t heads, uint32_t head_dim, uint32_t context, uint64_t limit);
+struct kv *kv_new(uint32_t layers, uint32_t heads, uint32_t head_dim, uint32_t type, uint32_t context, uint64_t limit);
 void kv_free(struct kv *kv); /* after all its sequences */
 
 enum kv_result { KV_OK, KV_CONTEXT, KV_MEMORY };
@@ -41,8 +41,13 @@ enum kv_result kv_fork(struct kv_seq *to, const struct kv_seq *from, uint32_t le
 void kv_release(struct kv *kv, struct kv_seq *seq);
 
 /* Keys and values of a page: of one layer (counted from the stage's first) and head. */
-float *kv_keys(const struct kv *kv, const struct kv_page *page, uint32_t layer, uint32_t head);
-float *kv_values(const struct kv *kv, const struct kv_page *page, uint32_t layer, uint32_t head);
+const void *kv_keys(const struct kv *kv, const struct kv_page *page, uint32_t layer, uint32_t head);
+const void *kv_values(const struct kv *kv, const struct kv_page *page, uint32_t layer, uint32_t head);
+
+/* Puts the key and the value of a position, head_dim floats each, into its place. To f16 they are rounded. */
+void kv_store(struct kv *kv, struct kv_page *page, uint32_t layer, uint32_t head, uint32_t pos, const float *key, const float *value);
+
+uint32_t kv_type(const struct kv *kv);
 
 uint64_t kv_bytes(const struct kv *kv); /* in use */
 uint64_t kv_page_bytes(const struct kv *kv);

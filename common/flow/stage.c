@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "flow/stage_impl.h"
+#include "model/types.h"
 
 /* ---- identities ---- */
 
@@ -24,7 +25,7 @@ make_profile(struct stage *s)
 			return -1;
 		hash_to_hex(&id, hex);
 	}
-	snprintf(s->profile, sizeof s->profile, "mai-arithmetic-1 kv=f32%s%s%s", factors[engine_rope_factors(s->engine)], *hex ? " lora=" : "", hex);
+	snprintf(s->profile, sizeof s->profile, "mai-arithmetic-1 kv=%s%s%s%s", kv_type(engine_kv(s->engine)) == TYPE_F16 ? "f16" : "f32", factors[engine_rope_factors(s->engine)], *hex ? " lora=" : "", hex);
 	return 0;
 }
 

@@ -243,12 +243,12 @@ attend_item(void *arg, size_t item)
 static void
 print_attention(const struct kernels *k, const struct memory *mem, size_t queries, size_t group, size_t head_dim, size_t pos)
 {
-	const float *keys[64], *values[64];
+	const void *keys[64], *values[64];
 	size_t pages = (pos + queries - 1) / KV_PAGE + 1, items = 2000 / queries, ld = group * head_dim;
 
 	for (size_t i = 0; i < pages; i++) {
 		keys[i] = mem->x + 2 * i * KV_PAGE * head_dim;
-		values[i] = keys[i] + KV_PAGE * head_dim;
+		values[i] = mem->x + (2 * i + 1) * KV_PAGE * head_dim;
 	}
 	struct attention t = { k, { .q = mem->x, .k = keys, .v = values, .queries = queries, .ldq = ld, .ldo = ld, .group = group,
 		.head_dim = head_dim, .pos = pos, .scale = 0.125f }, mem->y };

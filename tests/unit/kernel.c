@@ -316,7 +316,7 @@ enum { PAGES = 4, MAX_HEAD = 144 };
 /* Keys and values of PAGES pages, at most MAX_HEAD wide. */
 struct cache {
 	float *data;
-	const float *k[PAGES], *v[PAGES];
+	const void *k[PAGES], *v[PAGES];
 };
 
 static void
@@ -352,7 +352,7 @@ attention_agrees(const struct kernels *k, const struct kernels *scalar, struct c
 	fill(q, n, any() % 2 ? COMMON : WIDE);
 	for (size_t i = 0; i < PAGES; i++) {
 		c->k[i] = c->data + i * 2 * KV_PAGE * dim;
-		c->v[i] = c->k[i] + KV_PAGE * dim;
+		c->v[i] = c->data + (2 * i + 1) * KV_PAGE * dim;
 	}
 	spoil(c, dim, pos + queries - 1, 0x7fc00000);
 	attend(scalar, c, q, b, queries, group, dim, pos);

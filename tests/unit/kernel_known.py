@@ -413,7 +413,7 @@ def products():
     product("q6_k", "q6_k", 37, 48, 256, 17, 0, 0, 100, 30)
     product("q6_k, one token", "q6_k", 38, 64, 256, 1, 0, 0, 120, 4)
     product("iq4_xs", "iq4_xs", 39, 48, 256, 2, 0, 0, 100, 30)
-    product("q8_0, one token", "q8_0", 8, 32, 64, 1, 0, 0, 120, 4)
+    product("q8_0, one token", "q8_0", 8, 64, 64, 1, 0, 0, 120, 4)
 
 
 def edge():
@@ -527,11 +527,21 @@ def rows():
     say("rope_halves", [bits(a) for a in x[:2 * wide]])
 
 
-def attention(name, seed, window, cap, sinks=False):
+def to_f16(a):
+    """Rounded to f16; none here is too large for it."""
+    if a.m == 0:
+        return a
+    quantum = F(2) ** (max(exponent_of(a.m), -14) - 10)
+    return Fl(a.s, nearest_even(a.m / quantum) * quantum)
+
+
+def attention(name, seed, window, cap, sinks=False, f16=False):
     page = HEAD * 64
     g = Some(seed)
     x = [from_bits(u) for u in g.floats(4 * page + QUERIES * GROUP * HEAD, 122, 8)]
     sink = [from_bits(u) for u in g.floats(GROUP, 122, 12)]
+    if f16:
+        x[:4 * page] = [to_f16(a) for a in x[:4 * page]]
     out = []
     for h in range(QUERIES * GROUP):
         pos = POS + h // GROUP
@@ -627,5 +637,6 @@ else:
     attention("attend", 16, 0, None)
     attention("attend, window", 23, 2, lit(5))
     attention("attend, sinks", 41, 0, None, True)
+    attention("attend, f16", 42, 0, None, False, True)
     softmax()
     finite()
