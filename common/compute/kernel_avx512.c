@@ -19,6 +19,7 @@ static inline void q_store(float *p, qf a) { _mm512_storeu_ps(p, a); }
 static inline qf q_set(float a) { return _mm512_set1_ps(a); }
 static inline qf q_mul(qf a, qf b) { return _mm512_mul_ps(a, b); }
 static inline qf q_fma(qf a, qf b, qf c) { return _mm512_fmadd_ps(a, b, c); }
+static inline qf q_half(const uint16_t *p) { return vf_f16(p); }
 static inline qf q_float(qi a) { return _mm512_cvtepi32_ps(a); }
 static inline q_row q_weights(const uint8_t *p) { return _mm512_loadu_si512(p); }
 static inline qi q_begin(int32_t bias) { return _mm512_set1_epi32(bias); }

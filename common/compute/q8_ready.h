@@ -13,6 +13,9 @@
 /* Parts of 32 k in a stretch, but for the last of a row: whole blocks. */
 enum { Q8_PARTS = 16, Q8_GROUPS = 2 * Q8_PARTS };
 
+/* Codes and scales come from memory; bytes between what is used and what is asked for. */
+enum { Q8_AHEAD = 2048, Q8_SCALES_AHEAD = 512 };
+
 /* Of one matrix, what its tiles are like. */
 struct q8_matrix {
 	uint32_t type;
@@ -55,6 +58,7 @@ q8_make_scales(struct q8_scales *to, const struct q8_matrix *m, size_t tile, siz
 	float f16[2][TILE_ROWS];
 
 	for (size_t i = 0; i < parts * m->part_groups; i += m->block_parts * m->part_groups, from += m->scale_bytes) {
+		__builtin_prefetch(from + Q8_SCALES_AHEAD);
 		for (size_t k = 0; k < m->b->n_f16; k++)
 			q8_f16(f16[k], (const uint16_t *)(const void *)(from + k * TILE_ROWS * 2));
 		blocks_scales(to->scale[i], to->least[i], m->type, f16[0], from + TILE_ROWS * 2 * m->b->n_f16, TILE_ROWS);
