@@ -9,11 +9,12 @@
 
 #include "base/io.h"
 #include "base/msg.h"
+#include "model/finite.h"
 #include "model/id.h"
 #include "model/info.h"
 #include "model/merge.h"
+#include "model/mixture.h"
 #include "model/plain.h"
-#include "model/types.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -118,8 +119,9 @@ write_anew(struct model *m)
 
 	msg_level(-1); /* rows that are no multiple of 32 are no news */
 	shard_join(m, to);
-	shard_quantize(m, TYPE_F32, to);
-	shard_quantize(m, TYPE_Q8_0, to);
+	shard_quantize(m, mixture_find("f32"), to);
+	shard_quantize(m, mixture_find("q8_0"), to);
+	shard_quantize(m, mixture_find("q4_k_m"), to);
 	merge_mean(&twice, to);
 	msg_level(1);
 }
@@ -138,7 +140,8 @@ look_at_model(const char *path)
 	json_decref(model_info(m, false));
 	if (model_id(m, &id) == 0)
 		hash_to_hex(&id, hex);
-	model_check(m);
+	if (model_check(m) == 0)
+		model_finite(m);
 	write_anew(m);
 	split_even(&plan, m, 2);
 	split_list(&plan, m, "0-1,2-3");

@@ -64,6 +64,50 @@ def model(layers):
     return file(keys, tensors)
 
 
+# Of architectures with tensors of their own: a layer's, with their shapes; of experts there are 2.
+OSS_KEYS = {b"expert_count": 2, b"expert_used_count": 1, b"expert_feed_forward_length": 32, b"attention.sliding_window": 8,
+            b"attention.layer_norm_rms_epsilon": 1e-5}
+OSS = {b"attn_norm.weight": (32,), b"post_attention_norm.weight": (32,), b"attn_q.weight": (32, 32), b"attn_q.bias": (32,), b"attn_k.weight": (32, 16),
+       b"attn_k.bias": (16,), b"attn_v.weight": (32, 16), b"attn_v.bias": (16,), b"attn_output.weight": (32, 32), b"attn_output.bias": (32,),
+       b"attn_sinks.weight": (2,), b"ffn_gate_inp.weight": (32, 2), b"ffn_gate_inp.bias": (2,), b"ffn_gate_exps.weight": (32, 32, 2),
+       b"ffn_gate_exps.bias": (32, 2), b"ffn_up_exps.weight": (32, 32, 2), b"ffn_up_exps.bias": (32, 2), b"ffn_down_exps.weight": (32, 32, 2),
+       b"ffn_down_exps.bias": (32, 2)}
+LATENT_KEYS = {b"attention.kv_lora_rank": 16, b"attention.key_length": 20, b"attention.value_length": 16, b"attention.key_length_mla": 8,
+               b"attention.value_length_mla": 8, b"rope.dimension_count": 4, b"attention.q_lora_rank": 16, b"expert_count": 4, b"expert_used_count": 1,
+               b"expert_feed_forward_length": 32, b"expert_shared_count": 1, b"expert_group_count": 2, b"expert_group_used_count": 1,
+               b"expert_gating_func": 2, b"attention.layer_norm_rms_epsilon": 1e-5, b"attention.head_count_kv": 1}
+LATENT = {b"attn_norm.weight": (32,), b"ffn_norm.weight": (32,), b"attn_q_a.weight": (32, 16), b"attn_q_a_norm.weight": (16,), b"attn_q_b.weight": (16, 16),
+          b"attn_kv_a_mqa.weight": (32, 20), b"attn_kv_a_norm.weight": (16,), b"attn_k_b.weight": (4, 16, 2), b"attn_v_b.weight": (16, 8, 2),
+          b"attn_output.weight": (16, 32), b"ffn_gate_inp.weight": (32, 4), b"exp_probs_b.bias": (4,), b"ffn_gate_exps.weight": (32, 32, 4),
+          b"ffn_up_exps.weight": (32, 32, 4), b"ffn_down_exps.weight": (32, 32, 4), b"ffn_gate_shexp.weight": (32, 32), b"ffn_up_shexp.weight": (32, 32),
+          b"ffn_down_shexp.weight": (32, 32)}
+BERT = {name + end: shape for name, rows, cols in ((b"attn_q", 32, 32), (b"attn_k", 32, 32), (b"attn_v", 32, 32), (b"attn_output", 32, 32),
+                                                  (b"ffn_up", 32, 32), (b"ffn_down", 32, 32), (b"attn_output_norm", 0, 32), (b"layer_output_norm", 0, 32))
+        for end, shape in ((b".weight", (cols, rows) if rows else (cols,)), (b".bias", (cols,)))}
+
+
+def other(arch, keys, layer):
+    """A model of one layer, all of it f32."""
+    d, v = 32, 8
+    about = {b"block_count": 1, b"embedding_length": d, b"attention.head_count": 2, b"attention.head_count_kv": 2 if arch == b"bert" else 1,
+             b"feed_forward_length": 32, b"context_length": 16, b"vocab_size": v, **keys}
+    raw = [key(b"general.architecture", STRING, string(arch))]
+    raw += [u32(arch + b"." + k, x) if isinstance(x, int) else key(arch + b"." + k, F32, struct.pack("<f", x)) for k, x in about.items()]
+    ends = {b"token_embd.weight": (d, v)}
+    if arch == b"bert":
+        ends.update({b"token_types.weight": (d, 2), b"token_embd_norm.weight": (d,), b"token_embd_norm.bias": (d,), b"position_embd.weight": (d, 16)})
+    else:
+        ends.update({b"output_norm.weight": (d,), b"output.weight": (d, v)})
+    ends.update({b"blk.0." + name: shape for name, shape in layer.items()})
+    tensors = []
+    for name, shape in ends.items():
+        n = 4
+        for x in shape:
+            n *= x
+        tensors.append((name, 0, shape, n))
+    return file(raw, tensors)
+
+
 def adapter(rank):
     """For model2: one pair whose halves have two types, one of a block type where the rank allows it, and the head's."""
     keys = [key(b"general.type", STRING, string(b"adapter")), key(b"general.architecture", STRING, string(b"llama")),
@@ -82,7 +126,13 @@ def main():
         "empty": file([], []),
         "kinds": file(kinds + [key(b"s", STRING, string(b"text")), texts(b"a", [b"x", b"", b"yz"])], []),
         "version2": file([u32(b"general.alignment", 32)], [(b"t", 1, (4, 3), 24)], 2),
-        "types": file([], [(b"t%d" % t, t, (256, 2), n) for t, n in ((0, 2048), (1, 1024), (2, 288), (8, 544), (12, 288), (30, 1024))]),
+        "types": file([], [(b"t%d" % t, t, (256, 2), n) for t, n in (
+            (0, 2048), (1, 1024), (2, 288), (3, 320), (6, 352), (7, 384), (8, 544), (10, 168), (11, 220), (12, 288), (13, 352), (14, 420), (20, 288),
+            (23, 272), (30, 1024), (39, 272))]),
+        "gpt-oss": other(b"gpt-oss", OSS_KEYS, OSS),
+        "deepseek2": other(b"deepseek2", LATENT_KEYS, LATENT),
+        "bert": other(b"bert", {b"attention.layer_norm_epsilon": 1e-5, b"pooling_type": 2}, BERT),
+
         "model1": model(1),
         "model2": model(2),
         "adapter2": adapter(2),
