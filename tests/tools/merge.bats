@@ -158,8 +158,8 @@ replaced() {
 	says 1 "the architecture" mai-shard merge --mean -o out.gguf "$M" "$SHARED/models/arch/gpt2.gguf"
 	says 1 "the key llama." mai-shard merge --mean -o out.gguf "$M" "$SHARED/models/arch/llama-gqa.gguf"
 	says 1 "is of type Q4_0" mai-shard merge --mean -o out.gguf "$SHARED/models/arch/types-q4_0.gguf" "$SHARED/models/arch/types-q8_0.gguf"
-	says 1 "types-q4_1.gguf: tensor token_embd.weight is of type Q4_1" \
-		mai-shard merge --mean -o out.gguf "$SHARED/models/arch/types-q8_0.gguf" "$SHARED/models/arch/types-q4_1.gguf"
+	unknown_type iq3_s.gguf
+	says 1 "iq3_s.gguf: tensor token_embd.weight is of type IQ3_S" mai-shard merge --mean -o out.gguf "$SHARED/models/arch/types-q8_0.gguf" iq3_s.gguf
 	[ ! -e out.gguf ]
 }
 
