@@ -8,7 +8,7 @@
 #define KERNELS_NAME "avx2"
 #define KERNELS_Q8 product_q8
 
-enum { Q8_LANES = 8, Q8_VECTORS = 2, Q8_TOKENS = 4, Q8_WIDE = 4 };
+enum { Q8_LANES = 8, Q8_VECTORS = 2, Q8_TOKENS = 4, Q8_WIDE = 4, Q8_WITH_HALVES = 0 };
 
 /*
  * Weights are made signed (128 off), so that no pair of products saturates: |w| as unsigned times x with the sign of w

@@ -9,7 +9,7 @@
 #define KERNELS_Q8 matmul_q8
 
 /* 2 tiles by 6 tokens of integers and as many of floats leave some registers for what is loaded. */
-enum { Q8_LANES = 16, Q8_VECTORS = 2, Q8_TOKENS = 6, Q8_WIDE = 4 };
+enum { Q8_LANES = 16, Q8_VECTORS = 2, Q8_TOKENS = 6, Q8_WIDE = 4, Q8_WITH_HALVES = 1 };
 
 typedef __m512 qf;
 typedef __m512i qi, q_row;

@@ -6,7 +6,7 @@
 #include "compute/lanes_q8_avx2.h"
 #include "model/blocks.h"
 
-enum { Q8_LANES = 8, Q8_VECTORS = 2, Q8_TOKENS = 3, Q8_WIDE = 4 };
+enum { Q8_LANES = 8, Q8_VECTORS = 2, Q8_TOKENS = 3, Q8_WIDE = 4, Q8_WITH_HALVES = 1 };
 
 typedef __m256i q_row;
 

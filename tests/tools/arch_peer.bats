@@ -13,11 +13,15 @@ no_leak_check
 	cd "$BATS_TEST_TMPDIR" || return
 	"$peers/random_ids.py" 256 3 | cut -d ' ' -f 1-60 >ids
 	stream tokens <ids >in
-	for name in $("$peers/arch_random.py" names); do
+	names=$("$peers/arch_random.py" names)
+	for name in $names; do
+		"$peers/arch_random.py" write "$name" "$SHARED/models/arch/qwen2.gguf" "$name.gguf"
+	done
+	# shellcheck disable=SC2086
+	(cd "$top/build/llama" && node logits.mjs "$BATS_TEST_TMPDIR/ids" $(printf "$BATS_TEST_TMPDIR/%s.gguf " $names))
+	for name in $names; do
 		echo "$name"
-		"$peers/arch_random.py" write "$name" "$SHARED/models/arch/qwen2.gguf" model.gguf
-		mai-run model.gguf <in | stream rows >rows
-		(cd "$top/build/llama" && node logits.mjs "$BATS_TEST_TMPDIR/model.gguf" "$BATS_TEST_TMPDIR/ids") >peer
-		"$peers/arch_random.py" compare "$name" rows peer
+		mai-run "$name.gguf" <in | stream rows >rows
+		"$peers/arch_random.py" compare "$name" rows "$name.gguf.peer"
 	done
 }
