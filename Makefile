@@ -175,14 +175,16 @@ $(emulated): $(O)/emulated/%: $(O)/%
 -include $(lib_obj:.o=.d)
 -include $(patsubst %.c,$(O)/%.d,$(tool_src) $(wildcard tools/*/*.c) $(unit_src) $(bench_src) $(cheat_src) $(fuzz_src))
 
-# ---- tests: each program's results (TAP) go to a file, scripts/tap adds them up ----
+# ---- tests: each program's results (TAP) go to a file, scripts/tap adds them up. The longest come first, so that in the end no processor
+# waits for one of them. ----
 
-unit_taps := $(unit_src:tests/unit/%.c=$(O)/tap/unit-%.tap)
+unit_names := $(unit_src:tests/unit/%.c=%)
+longest_units := kernel trust_dsse train_gradient trust_key ledger_record
+unit_taps := $(patsubst %,$(O)/tap/unit-%.tap,$(longest_units) $(filter-out $(longest_units),$(unit_names)))
 fuzz_taps := $(fuzz_src:tests/fuzz/%.c=$(O)/tap/fuzz-%.tap)
-# BATS= names the tests of the tools to run. How mai is built is a matter of the plain build only. The longest come first, so that
-# in the end no processor waits for one of them.
+# BATS= names the tests of the tools to run. How mai is built is a matter of the plain build only.
 bats := $(bats_src:tests/tools/%.bats=%)
-longest := send_stream build run bits lora eval send_direct train sign send manners tokenize shard merge quantize
+longest := send_stream build run bits_arch arch_peer arch bits lora eval send_direct train sign send manners tokenize shard merge quantize
 BATS = $(filter-out $(if $(SAN)$(COVERAGE)$(CROSS),build install),$(filter $(bats),$(longest)) $(filter-out $(longest),$(bats)))
 bats_taps = $(BATS:%=$(O)/tap/tools-%.tap)
 tools_here := $(abspath $(if $(CROSS),$(O)/emulated,$(O)))
