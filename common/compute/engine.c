@@ -55,24 +55,30 @@ add_product(struct engine *e, const struct weight *w, const struct norm *post, c
 /* ---- the layers ---- */
 
 static void
+queries_keys_values(struct engine *e, const struct layer *l, const float *x, size_t n)
+{
+	struct products p = { .e = e };
+
+	products_prepare(e, &l->attn, x, e->x_ld, n, (const struct weight *[]){ &l->q, &l->k, &l->v }, 3);
+	products_add(&p, &l->q, e->q, e->q_ld, n);
+	products_add(&p, &l->k, e->k, e->kv_ld, n);
+	products_add(&p, &l->v, e->v, e->kv_ld, n);
+	products_run(&p);
+}
+
+static void
 attention_block(struct engine *e, const struct layer *l, float *x, const struct engine_row *rows, size_t n, uint32_t number)
 {
-	struct products qkv = { .e = e };
+	bool latent = l->latent.heads > 0;
 
-	if (l->latent.heads > 0) {
+	if (latent)
 		latent_begin(e, l, x, n);
-		attention_run(e, rows, n, number);
-		latent_end(e, l, n);
-		add_product(e, &l->o, &l->attn_post, &l->attn_sum, e->heads, e->heads_ld, x, n);
-		return;
-	}
-	products_prepare(e, &l->attn, x, e->x_ld, n, (const struct weight *[]){ &l->q, &l->k, &l->v }, 3);
-	products_add(&qkv, &l->q, e->q, e->q_ld, n);
-	products_add(&qkv, &l->k, e->k, e->kv_ld, n);
-	products_add(&qkv, &l->v, e->v, e->kv_ld, n);
-	products_run(&qkv);
+	else
+		queries_keys_values(e, l, x, n);
 	attention_run(e, rows, n, number);
-	add_product(e, &l->o, &l->attn_post, &l->attn_sum, e->attended, e->q_ld, x, n);
+	if (latent)
+		latent_end(e, l, n);
+	add_product(e, &l->o, &l->attn_post, &l->attn_sum, latent ? e->heads : e->attended, latent ? e->heads_ld : e->q_ld, x, n);
 }
 
 /* The wide half of the feed-forward block, into e->gate; with experts all of it, into e->mixed. */
@@ -199,14 +205,12 @@ static int
 alloc_scratch(struct engine *e)
 {
 	const struct hparams *hp = &e->model->hp;
-	size_t ffn = widest_ffn(hp), n = ENGINE_BATCH, head = hp->q_head > hp->out_head ? hp->q_head : hp->out_head;
-	size_t widest, chosen = n * hp->experts_used, of_experts = hp->n_experts > 0 ? n : 0, of_latent = hp->kv_lora > 0 ? n : 0;
+	size_t ffn = widest_ffn(hp), n = ENGINE_BATCH, heads = hp->n_heads, widest, chosen = n * hp->experts_used, of_experts = hp->n_experts > 0 ? n : 0, of_latent = hp->kv_lora > 0 ? n : 0;
 
 	e->x_ld = padded(hp->dim);
-	e->q_ld = padded((size_t)hp->n_heads * hp->head_dim + (of_latent ? TILE_ROWS : 0)); /* a head's tile may end behind it */
-	e->heads_ld = padded((size_t)hp->n_heads * head + TILE_ROWS);
-	if (e->q_ld < padded(hp->q_lora))
-		e->q_ld = padded(hp->q_lora);
+	/* a head's tile may end behind it */
+	e->q_ld = padded(largest((size_t[]){ heads * hp->head_dim + (of_latent ? TILE_ROWS : 0), hp->q_lora }, 2));
+	e->heads_ld = padded(heads * largest((size_t[]){ hp->q_head, hp->out_head }, 2) + TILE_ROWS);
 	e->kv_ld = padded((size_t)hp->n_kv_heads * hp->head_dim);
 	e->ffn_ld = padded(ffn);
 	e->scores_ld = padded(hp->n_experts);
@@ -217,7 +221,7 @@ alloc_scratch(struct engine *e)
 		void *to;
 		size_t n, size;
 	} want[] = {
-		{ &e->normed, n * (of_latent && e->q_ld > e->x_ld ? e->q_ld : e->x_ld), sizeof(float) }, { &e->out, n * e->x_ld, sizeof(float) },
+		{ &e->normed, n * largest((size_t[]){ e->x_ld, of_latent ? e->q_ld : 0 }, 2), sizeof(float) }, { &e->out, n * e->x_ld, sizeof(float) },
 		{ &e->q, n * e->q_ld, sizeof(float) }, { &e->attended, n * e->q_ld, sizeof(float) },
 		{ &e->k, n * e->kv_ld, sizeof(float) }, { &e->v, n * e->kv_ld, sizeof(float) },
 		{ &e->gate, n * e->ffn_ld, sizeof(float) }, { &e->up, n * e->ffn_ld, sizeof(float) },

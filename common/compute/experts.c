@@ -84,11 +84,11 @@ choose(const struct choice *c, float *score, float *by, uint32_t *expert, float 
 	bool by_score = hp->gating == GATING_CHOSEN;
 	float sum = 0;
 
-	if (by_score)
-		memcpy(by, score, hp->n_experts * sizeof *by);
-	gate_scores(c->e, score);
 	if (!by_score)
-		memcpy(by, score, hp->n_experts * sizeof *by);
+		gate_scores(c->e, score);
+	memcpy(by, score, hp->n_experts * sizeof *by);
+	if (by_score)
+		gate_scores(c->e, score);
 	for (uint32_t i = 0; c->experts->preference && i < hp->n_experts; i++)
 		by[i] += c->experts->preference[i];
 	if (hp->expert_groups > 1)

@@ -1,7 +1,7 @@
 /*
  * q8_ready.h: a stretch of a tile of blocks made ready for products (inside compute only): codes as bytes with 128 added, as q8_0 has
  * them, and the scales and least values of groups as f32. So one product serves all types of blocks. Loops are plain, for the compiler
- * to make vectors of; the file before has q8_f16(to, from), which widens 16 f16, and q8_look_up(to, from, table), for 64 codes.
+ * to make vectors of; the file before has q8_f16(to, from), which widens 16 f16, and q8_look_up(codes, table), for 64 of them.
  */
 #ifndef MAI_COMPUTE_Q8_READY_H
 #define MAI_COMPUTE_Q8_READY_H

@@ -42,16 +42,13 @@ struct blake2b {
 	unsigned pieces;     /* that were hashed, up to TRIES */
 };
 
-static double
-timed(struct blake2b *b, int code, const uint8_t *piece, size_t n)
+static void
+feed(struct blake2b *b, int code, const uint8_t *piece, size_t n)
 {
-	double begin = clock_seconds();
-
 	if (code == SODIUM)
 		crypto_generichash_blake2b_update(&b->sodium, piece, n);
 	else
 		openssl_feed(b->openssl, piece, n);
-	return clock_seconds() - begin;
 }
 
 static int
@@ -66,12 +63,13 @@ blake2b_feed(void *hashing, const uint8_t *piece, size_t n)
 	struct blake2b *b = hashing;
 
 	if (b->pieces == TRIES) {
-		timed(b, quicker(b), piece, n);
+		feed(b, quicker(b), piece, n);
 		return;
 	}
 	for (int code = 0; code < NCODES; code++) {
-		double s = timed(b, code, piece, n);
-
+		double s = clock_seconds();
+		feed(b, code, piece, n);
+		s = clock_seconds() - s;
 		if (!b->pieces || s < b->best[code])
 			b->best[code] = s;
 	}
@@ -82,7 +80,7 @@ int
 digest_blake2b(uint8_t to[DIGEST_BLAKE2B], int fd, const char *path)
 {
 	struct blake2b b = { 0 };
-	int rc = -1;
+	int rc;
 
 	if (hash_prepare() < 0 || !(b.openssl = openssl_begin(EVP_blake2b512())))
 		return -1;
