@@ -187,14 +187,15 @@ unpack_codes(uint8_t *code, const uint8_t *codes, const struct blocks *b)
 		unpack_plane(code, codes + TILE_CODES / 8 * b->low.bits, b->high.bits, b->low.bits);
 }
 
+/* The rows [first, end) of a block. */
 static void
-unpack_block(uint8_t *to, const uint8_t *codes, const uint8_t *scales, const struct blocks *b, uint64_t row_bytes, uint64_t rows)
+unpack_block(uint8_t *to, const uint8_t *codes, const uint8_t *scales, const struct blocks *b, uint64_t row_bytes, uint64_t first, uint64_t end)
 {
 	uint8_t all[BLOCKS_PARTS * TILE_CODES], code[BLOCKS_MOST];
 
 	for (uint8_t *part = all; part < all + b->size * TILE_ROWS; part += TILE_CODES, codes += tile_codes(b))
 		unpack_codes(part, codes, b);
-	for (uint64_t r = 0; r < rows; r++, to += row_bytes) {
+	for (uint64_t r = first; r < end; r++, to += row_bytes) {
 		for (size_t k = 0; k < b->size; k += GROUP)
 			memcpy(code + k, all + code_place(r, k), GROUP);
 		blocks_put_codes(to, b, code);
@@ -225,7 +226,7 @@ unpack_blocks(uint8_t *plain, const uint8_t *tiled, uint32_t type, uint64_t rows
 	const uint8_t *codes = tiled + codes_at(b, cols, t), *scales = tiled + scales_at(b, rows, cols, t);
 
 	for (uint64_t i = 0; i < cols / b->size; i++, codes += b->size / BLOCKS_PART * tile_codes(b), scales += tile_scales(b))
-		unpack_block(plain + i * size, codes, scales, b, cols / b->size * size, rows_in(rows, t));
+		unpack_block(plain + i * size, codes, scales, b, cols / b->size * size, 0, rows_in(rows, t));
 }
 
 /* A row, block by block made plain. */
@@ -235,11 +236,11 @@ blocks_row(float *to, const uint8_t *from, uint32_t type, uint64_t rows, uint64_
 	const struct blocks *b = blocks_of(type);
 	const uint64_t t = row / TILE_ROWS, r = row % TILE_ROWS;
 	const uint8_t *codes = from + codes_at(b, cols, t), *scales = from + scales_at(b, rows, cols, t);
-	uint8_t block[TILE_ROWS][BLOCKS_BYTES];
+	uint8_t block[BLOCKS_BYTES];
 
 	for (uint64_t k = 0; k < cols; k += b->size, codes += b->size / BLOCKS_PART * tile_codes(b), scales += tile_scales(b)) {
-		unpack_block(block[0], codes, scales, b, BLOCKS_BYTES, r + 1);
-		blocks_to_f32(to + k, type, block[r], b->size);
+		unpack_block(block, codes, scales, b, BLOCKS_BYTES, r, r + 1);
+		blocks_to_f32(to + k, type, block, b->size);
 	}
 }
 
