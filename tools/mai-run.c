@@ -11,6 +11,7 @@
 #include "base/opt.h"
 #include "compute/cpu.h"
 #include "flow/bench.h"
+#include "flow/draft.h"
 #include "flow/filter.h"
 #include "flow/generate.h"
 #include "flow/measure.h"
@@ -21,14 +22,14 @@
 #include "trust/signed_model.h"
 
 static struct {
-	const char *n, *via, *embed, *trust, *kv_type;
-	int64_t n_new, threads, context, batch, top_k, seed, repeat_last, bos;
+	const char *n, *via, *embed, *trust, *kv_type, *draft;
+	int64_t n_new, draft_max, threads, context, batch, top_k, seed, repeat_last, bos;
 	uint64_t kv_mem;
-	double temperature, top_p, min_p, repeat_penalty;
+	double draft_p_min, temperature, top_p, min_p, repeat_penalty;
 	struct opt_list stops, adapters;
 	bool echo, ignore_eos, score, perplexity, bench, json, check;
 } o = {
-	.batch = 16, .top_k = 40, .repeat_last = 64, .bos = -1,
+	.batch = 16, .draft_max = 16, .draft_p_min = 0.75, .top_k = 40, .repeat_last = 64, .bos = -1,
 	.temperature = 0.8, .top_p = 0.95, .min_p = 0.05, .repeat_penalty = 1,
 };
 
@@ -46,6 +47,9 @@ static const struct opt opts[] = {
 	{ 0, "kv-type", "TYPE", OPT_STR, &o.kv_type, 0, 0, "of keys and values in them: f32 (default) or f16" },
 	{ 'b', "batch", "N", OPT_INT, &o.batch, 1, STREAM_MAX_ROWS, "sequences at once (16)" },
 	{ 0, "lora", "FILE[:SCALE]", OPT_LIST, &o.adapters, 0, 0, "apply an adapter SCALE times (1); again: another" },
+	{ 0, "draft", "MODEL", OPT_STR, &o.draft, 0, 0, "let a small model of the same vocabulary guess tokens ahead" },
+	{ 0, "draft-max", "N", OPT_INT, &o.draft_max, 1, DRAFT_MAX, "how many at a time (16)" },
+	{ 0, "draft-p-min", "P", OPT_FLOAT, &o.draft_p_min, 0, 1, "until it is less sure than that (0.75)" },
 	{ 0, "check", NULL, OPT_FLAG, &o.check, 0, 0, "first see that every weight is a finite number" },
 	{ 0, "trust", "FILE", OPT_STR, &o.trust, 0, 0, "run only what is signed by a key of this list ($MAI_TRUST)" },
 	{ 0, "temp", "T", OPT_FLOAT, &o.temperature, 0, 100, "temperature; 0: always the likeliest token (0.8)" },
@@ -82,6 +86,7 @@ struct run {
 	struct stage *stage;
 	struct link *link;
 	struct source *source;
+	struct drafter *draft;
 };
 
 static int
@@ -115,6 +120,8 @@ check_options(int operands)
 		return opt_usage(&tool, "--kv-type is for the stages of the pipeline to be given");
 	if (o.via && o.check)
 		return opt_usage(&tool, "--check is for the stages of the pipeline to be given");
+	if (!o.n && o.draft)
+		return opt_usage(&tool, "--draft goes with -n");
 	if (!o.n && (o.echo || o.ignore_eos || o.stops.n > 0))
 		return opt_usage(&tool, "--echo, --ignore-eos and --stop go with -n");
 	if (o.stops.n > STREAM_MAX_STOPS)
@@ -182,6 +189,7 @@ static void
 unload(struct run *r)
 {
 	source_free(r->source);
+	drafter_free(r->draft);
 	link_free(r->link);
 	stage_free(r->stage);
 	engine_free(r->engine);
@@ -225,6 +233,21 @@ connect_stages(struct run *r)
 		return -1;
 	r->source = source_new(STDIN_FILENO, "stdin", r->link);
 	return r->source ? 0 : -1;
+}
+
+/* A draft guesses for what comes back by the link. */
+static int
+open_draft(struct run *r)
+{
+	const struct drafter_options d = {
+		.threads = o.threads ? (unsigned)o.threads : pool_cores(), .max = (uint32_t)o.draft_max, .p_min = (float)o.draft_p_min,
+	};
+
+	if (signed_models(o.trust, &o.draft, 1, false) < 0 || !(r->draft = drafter_open(o.draft, &d)))
+		return -1;
+	if (!hash_equal(drafter_vocab(r->draft), &link_header(r->link)->vocab_id))
+		return err_set(ERR_DATA, "%s: a draft needs the vocabulary of the model it guesses for", o.draft);
+	return 0;
 }
 
 /* Figures that there are none of: null, and left out of what people read. */
@@ -307,11 +330,12 @@ scores(struct run *r, const struct driver_options *d, const struct kernels *k, s
 static int
 drive(struct run *r, struct outcome *sum)
 {
-	const struct driver_options d = driver_options();
+	struct driver_options d = driver_options();
 	const struct kernels *k;
 
-	if (connect_stages(r) < 0)
+	if (connect_stages(r) < 0 || (o.draft && open_draft(r) < 0))
 		return -1;
+	d.draft = r->draft;
 	if (o.n)
 		return generate(r->link, r->source, &d, o.echo, STDOUT_FILENO, sum);
 	if (o.embed)

@@ -62,6 +62,8 @@ send_close(struct driver *d, uint32_t id, enum close_reason reason, uint32_t pos
 static void
 leave(struct driver *d, struct sequence *s)
 {
+	if (d->o->draft)
+		drafter_forget(d->o->draft, s->id);
 	seqmap_remove(&d->ids, s->id);
 	for (size_t i = 0; i < d->o->slots; i++)
 		if (d->active[i] == s)
@@ -94,7 +96,7 @@ send_again(struct driver *d, struct sequence *s)
 	bool told = s->told_close;
 
 	leave(d, s);
-	s->sent = 0;
+	s->sent = s->drafts = 0;
 	s->told_end = s->told_close = false;
 	while (*at && (*at)->ordinal < s->ordinal)
 		at = &(*at)->next;
@@ -197,6 +199,25 @@ add_rows(struct driver *d, struct sequence *s, uint32_t n)
 	return n;
 }
 
+/* Behind the last token of s what is guessed to follow, as far as it may. */
+static int
+add_drafts(struct driver *d, struct sequence *s, uint32_t *n)
+{
+	uint32_t token[DRAFT_MAX], room = d->o->frame_rows - *n;
+	size_t left = d->o->n_new < 0 ? DRAFT_MAX : (size_t)d->o->n_new - (s->n - s->n_prompt) - 1;
+	int got;
+
+	if (!d->o->draft || s->sent <= s->n_prompt || s->sent < s->n || left == 0 || room == 0)
+		return 0;
+	got = drafter_guess(d->o->draft, s->id, &d->o->open.sampling, s->ordinal, s->token, s->n, token, left < room ? (uint32_t)left : room);
+	if (got < 0)
+		return -1;
+	for (uint32_t i = 0; i < (uint32_t)got; i++)
+		d->row[(*n)++] = (struct row){ s->id, s->sent + i, token[i], ROW_WANTED | ROW_DRAFT };
+	s->drafts = (uint32_t)got;
+	return 0;
+}
+
 /* What follows rows of s: the end of its prompt, and its close where no more will come. */
 static int
 after_rows(struct driver *d, struct sequence *s)
@@ -230,6 +251,8 @@ send_rows(struct driver *d)
 		if (s->sent >= s->n_prompt && generating++ >= group)
 			continue;
 		n = add_rows(d, s, n);
+		if (add_drafts(d, s, &n) < 0)
+			return -1;
 	}
 	d->turn = (d->turn + group) % d->o->slots;
 	if (n == 0)
@@ -265,6 +288,18 @@ take_output(struct driver *d, struct sequence *s, const struct row *r, const flo
 	return d->client->row(d->client->arg, s, r, data);
 }
 
+/* Tokens came back for a sequence with drafts: those that were not sampled are taken back from all stages. */
+static int
+settle_drafts(struct driver *d, struct sequence *s)
+{
+	uint32_t known = (uint32_t)s->n - 1, beyond = s->sent + s->drafts; /* positions are 32 bits */
+
+	drafter_taken(d->o->draft, known - s->sent);
+	s->drafts = 0;
+	s->sent = known;
+	return known < beyond ? link_send(d->link, &(struct frame){ .type = FRAME_CUT, .seq = s->id, .pos = known }) : 0;
+}
+
 static int
 take_rows(struct driver *d, const struct frame *f)
 {
@@ -282,6 +317,11 @@ take_rows(struct driver *d, const struct frame *f)
 		int rc = d->o->generate ? take_token(d, s, r)
 		    : take_output(d, s, r, (const float *)f->data + i * (f->row_bytes / sizeof(float)));
 		if (rc < 0)
+			return -1;
+	}
+	for (uint32_t i = 0; i < f->n_rows; i++) {
+		struct sequence *s = seqmap_get(&d->ids, f->rows[i].seq);
+		if (s && s->drafts > 0 && settle_drafts(d, s) < 0)
 			return -1;
 	}
 	return 0;

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "flow/draft.h"
 #include "flow/link.h"
 #include "stream/stream.h"
 
@@ -30,7 +31,8 @@ struct sequence {
 
 	/* The driver's own. */
 	uint32_t id;        /* on the link: a new one each time the sequence is sent */
-	uint32_t sent;      /* rows */
+	uint32_t sent;      /* rows, without drafts */
+	uint32_t drafts;    /* rows sent behind these, which guess what will come */
 	uint32_t taken;     /* positions below have given their row: sent again, they give it no second time */
 	bool told_end;      /* FRAME_PROMPT_END was sent */
 	bool told_close;
@@ -61,6 +63,7 @@ struct driver_options {
 	bool generate;
 	int64_t n_new;           /* tokens to generate for each; -1: until the end of the text */
 	uint32_t frame_rows;     /* at most in a frame */
+	struct drafter *draft;   /* guesses tokens to be generated, which go out with those before them; NULL: none */
 	struct open open;        /* settings and stop texts of each sequence; its ordinal is filled in */
 };
 

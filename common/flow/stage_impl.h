@@ -21,6 +21,7 @@ struct stage_seq {
 	uint32_t *token;   /* of the positions so far, where a stage has the head */
 	size_t token_cap;
 	uint32_t prompt;   /* length of the prompt; UINT32_MAX: it has not ended yet */
+	uint32_t wrong;    /* from this position on drafts are not what was sampled; UINT32_MAX: none is known */
 	float *embedding;  /* what was pooled so far, over `pooled` rows */
 	uint32_t pooled;
 };

@@ -15,18 +15,24 @@ token_fits(const struct stage *s, const struct row *r)
 	return r->token < s->model->hp.n_vocab || (r->token == ROW_NO_TOKEN && !s->model->has_embedding);
 }
 
-/* Whether the row can be computed; if not, its sequence ends. */
+/* Whether the row can be computed; if not, its sequence ends. Only a draft is left out instead, and those behind it, where there
+ * is no room for it: the token that takes its place may be the last one. */
 static bool
 admit(struct stage *s, struct stage_seq *q, const struct row *r)
 {
 	uint32_t pos = q->kv.len + q->pending;
+	bool draft = r->flags & ROW_DRAFT;
 	enum kv_result room;
 
+	if (draft && r->pos > pos)
+		return false;
 	if (r->pos != pos || !token_fits(s, r)) {
 		stage_end(s, q, CLOSE_ERROR, pos);
 		return false;
 	}
 	room = kv_reserve(engine_kv(s->engine), &q->kv, pos + 1);
+	if (room != KV_OK && draft)
+		return false;
 	if (room != KV_OK) {
 		stage_end(s, q, room == KV_CONTEXT ? CLOSE_CONTEXT : CLOSE_MEMORY, pos);
 		return false;
@@ -140,6 +146,20 @@ give_hidden(struct stage *s, const struct frame *in, stage_emit *emit, void *arg
 	return emit_rows(s, in, s->x, dim * sizeof(float), emit, arg);
 }
 
+/* Whether row i holds what was sampled for its position. A draft may not, and then those behind it have no meaning either. */
+static bool
+holds(struct stage *s, size_t i)
+{
+	struct stage_seq *q = s->owner[i];
+	const struct row *r = &s->row[i];
+
+	if (!(r->flags & ROW_DRAFT))
+		q->wrong = UINT32_MAX;
+	else if (r->pos < q->wrong && q->token[r->pos] != r->token)
+		q->wrong = r->pos;
+	return r->pos < q->wrong;
+}
+
 /* The token after row i, or the end of its sequence. False: no row goes out for it. */
 static bool
 sample(struct stage *s, size_t i, float *logits)
@@ -198,7 +218,7 @@ give_logits(struct stage *s, const struct frame *in, stage_emit *emit, void *arg
 		float *logits = s->logits + i * ld;
 		if (!goes_out(s, i, logits, n_vocab))
 			continue;
-		if (s->owner[i]->output == OUTPUT_TOKENS && !sample(s, i, logits))
+		if (s->owner[i]->output == OUTPUT_TOKENS && (!holds(s, i) || !sample(s, i, logits)))
 			continue;
 		if (data)
 			memmove(s->logits + n * n_vocab, logits, n_vocab * sizeof *logits);

@@ -42,7 +42,7 @@ seq_new(struct stage *s, uint32_t id)
 	if (!(q = mem_alloc(1, sizeof *q)))
 		return NULL;
 	q->id = id;
-	q->prompt = UINT32_MAX;
+	q->prompt = q->wrong = UINT32_MAX;
 	if (seqmap_put(&s->seqs, id, q) < 0) {
 		free(q);
 		return NULL;

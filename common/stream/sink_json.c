@@ -109,8 +109,8 @@ put_rows(struct json_sink *j, const struct frame *f)
 			fputs("null", out);
 		else
 			fprintf(out, "%u", r->token);
-		fprintf(out, ",\"wanted\":%s,\"held\":%s", r->flags & ROW_WANTED ? "true" : "false",
-		    r->flags & ROW_HELD ? "true" : "false");
+		fprintf(out, ",\"wanted\":%s,\"held\":%s%s", r->flags & ROW_WANTED ? "true" : "false",
+		    r->flags & ROW_HELD ? "true" : "false", r->flags & ROW_DRAFT ? ",\"draft\":true" : "");
 		if (f->row_bytes > 0) {
 			convert_to_f32(j->row, j->header.dtype, (const uint8_t *)f->data + i * f->row_bytes, j->header.width);
 			fputs(",\"data\":", out);

@@ -211,17 +211,18 @@ static int
 take_row(json_t *o, struct row *r)
 {
 	json_t *token = json_object_get(o, "token");
-	bool wanted, held;
+	bool wanted, held, draft;
 
 	if (!json_is_object(o))
 		return err_set(ERR_DATA, "a row is not an object");
 	*r = (struct row){ .token = ROW_NO_TOKEN };
-	if (check_keys(o, " seq pos token wanted held data ") < 0 || get_u32(o, "seq", &r->seq) < 0 ||
-	    get_u32(o, "pos", &r->pos) < 0 || get_bool(o, "wanted", &wanted) < 0 || get_bool(o, "held", &held) < 0)
+	if (check_keys(o, " seq pos token wanted held draft data ") < 0 || get_u32(o, "seq", &r->seq) < 0 ||
+	    get_u32(o, "pos", &r->pos) < 0 || get_bool(o, "wanted", &wanted) < 0 || get_bool(o, "held", &held) < 0 ||
+	    get_bool(o, "draft", &draft) < 0)
 		return -1;
 	if (token && !json_is_null(token) && get_u32(o, "token", &r->token) < 0)
 		return -1;
-	r->flags = (wanted ? ROW_WANTED : 0) | (held ? ROW_HELD : 0);
+	r->flags = (wanted ? ROW_WANTED : 0) | (held ? ROW_HELD : 0) | (draft ? ROW_DRAFT : 0);
 	return 0;
 }
 

@@ -99,6 +99,7 @@ bool close_reason_named(const char *name, enum close_reason *r);
 enum row_flag {
 	ROW_WANTED = 1, /* an output is wanted for this row */
 	ROW_HELD = 2,   /* a sampled token that may become part of a stop text: not to be shown yet */
+	ROW_DRAFT = 4,  /* a guess of the token that will be sampled, in one frame with the row before it */
 };
 
 #define ROW_NO_TOKEN UINT32_MAX

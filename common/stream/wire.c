@@ -451,7 +451,7 @@ unpack_rows(struct frame *f, const uint8_t *payload)
 	f->rows = (const void *)payload;
 	f->data = payload + table;
 	for (uint32_t i = 0; i < f->n_rows; i++)
-		if (f->rows[i].flags & ~(uint32_t)(ROW_WANTED | ROW_HELD))
+		if (f->rows[i].flags & ~(uint32_t)(ROW_WANTED | ROW_HELD | ROW_DRAFT))
 			return err_set(ERR_DATA, "unknown flags 0x%x of row %u", f->rows[i].flags, i);
 	if (!wire_is_zero(payload + rows, table - rows))
 		return err_set(ERR_DATA, "the padding of the row table is not zero");

@@ -20,7 +20,7 @@ make_models() {
 setup() {
 	need_shared models/stories260K.gguf
 	cd "$BATS_FILE_TMPDIR" || return
-	servers=()
+	servers=() options=()
 }
 
 teardown() {
@@ -41,9 +41,9 @@ within() {
 	done
 }
 
-# generate VIA [TOKENS]: ids of the answers, one a line; $penalty is that for repeats
+# generate VIA [TOKENS]: ids of the answers, one a line; $penalty is that for repeats, $options more of mai-run's
 generate() {
-	timeout 120 mai-run -q -n "${2:-60}" --temp 1 --seed 7 --repeat-penalty "${penalty:-1}" --stop unlikely --via "$1" <prompts.mai >"$BATS_TEST_TMPDIR/out" &&
+	timeout 120 mai-run -q "${options[@]}" -n "${2:-60}" --temp 1 --seed 7 --repeat-penalty "${penalty:-1}" --stop unlikely --via "$1" <prompts.mai >"$BATS_TEST_TMPDIR/out" &&
 		mai-cat --ids "$BATS_TEST_TMPDIR/out"
 }
 

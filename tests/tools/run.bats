@@ -298,6 +298,45 @@ generate() {
 	done
 }
 
+# drafts OPTION...: what is generated with it is the same under drafts: by the model itself, one that is often wrong, and one that
+# is asked for guesses it is not sure of.
+drafts() {
+	mai-run -n 100 --seed 4 "$@" <in.mai | mai-tokenize -d -l -m "$M" >alone
+	for draft in "$M" "worse.gguf" "worse.gguf --draft-p-min 0 --draft-max 5"; do
+		# shellcheck disable=SC2086 # options
+		mai-run -v -n 100 --seed 4 --draft $draft "$@" <in.mai 2>said | mai-tokenize -d -l -m "$M" | cmp - alone
+		grep -q '^mai-run: draft: [1-9][0-9]* of [1-9][0-9]* tokens were right$' said || fail "$(cat said)"
+	done
+}
+
+@test "a draft changes no token: drawn or likeliest, one sequence or many, a stop text, one process or three" {
+	mai-shard quantize --quiet -q q4_0 -o worse.gguf "$M"
+	mai-tokenize -m "$M" -l <prompts >in.mai
+	drafts --temp 0 "$M"
+	drafts -b 1 --stop ' the' "$M"
+	drafts --repeat-penalty 1.3 --via "$via"
+}
+
+@test "a draft beyond the context closes nothing before its time" {
+	mai-shard quantize --quiet -q q4_0 -o worse.gguf "$M"
+	head -n 1 prompts | mai-tokenize -m "$M" >in.mai
+	for n in 40 41; do
+		run -1 --separate-stderr mai-run -n -1 --ignore-eos -c $n "$M" <in.mai
+		alone=$stderr
+		run -1 --separate-stderr mai-run -n -1 --ignore-eos -c $n --draft worse.gguf --draft-p-min 0 "$M" <in.mai
+		[ "$stderr" = "$alone" ] && [[ $stderr = *"the context is full at position $n" ]] || fail "$stderr"
+	done
+}
+
+@test "a draft of another vocabulary, or that is no whole model, is refused" {
+	need_shared models/arch/gpt2.gguf
+	mai-tokenize -m "$M" <prompts >in.mai
+	run -1 --separate-stderr mai-run -n 5 --draft "$SHARED/models/arch/gpt2.gguf" "$M" <in.mai
+	[ "$stderr" = "mai-run: $SHARED/models/arch/gpt2.gguf: a draft needs the vocabulary of the model it guesses for" ]
+	run -1 --separate-stderr mai-run -n 5 --draft parts/0.gguf "$M" <in.mai
+	[ "$stderr" = "mai-run: parts/0.gguf: a draft is a whole model that generates" ]
+}
+
 @test "an empty sequence gives an empty one, the others their own" {
 	printf '\n%s\n\n' "$(head -n 1 prompts)" >some
 	generate some -n 20 --temp 0 "$M" | cmp - <(printf '\n%s\n\n' "$(head -n 1 ids | cut -d ' ' -f -20)")

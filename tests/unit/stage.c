@@ -364,6 +364,48 @@ tokens(void)
 	end();
 }
 
+/* Rows of `token` from 0 on, all behind the first as drafts. */
+static void
+drafts(uint32_t seq, const uint32_t *tokens, uint32_t n)
+{
+	struct row row[STREAM_MAX_ROWS];
+
+	for (uint32_t i = 0; i < n; i++)
+		row[i] = (struct row){ seq, i, tokens[i], ROW_WANTED | (i > 0 ? ROW_DRAFT : 0) };
+	give(&(struct frame){ .type = FRAME_ROWS, .n_rows = n, .rows = row });
+}
+
+static void
+guesses(void)
+{
+	uint32_t right[CONTEXT + 2] = { 1 };
+
+	begin("m.gguf", STAGE_LOGITS, 0);
+	opens(0, OUTPUT_TOKENS);
+	for (uint32_t i = 0; i < CONTEXT; i++) {
+		give(&(struct frame){ .type = FRAME_ROWS, .n_rows = 1, .rows = &(struct row){ 0, i, right[i], ROW_WANTED } });
+		right[i + 1] = s.row[0].token;
+	}
+	opens(1, OUTPUT_TOKENS);
+	drafts(1, right, 9);
+	bool all = s.n_rows == 9;
+	for (uint32_t i = 0; i < s.n_rows; i++)
+		all &= s.row[i].pos == i + 1 && s.row[i].token == right[i + 1] && s.row[i].flags == 0;
+	tap_ok(all, "right drafts give the tokens that follow them");
+	cuts(1, 0);
+	right[4] ^= 1;
+	drafts(1, right, 9);
+	right[4] ^= 1;
+	tap_ok(s.n_rows == 4 && s.row[3].token == right[4] && s.n_closed == 0, "none comes for a wrong draft and those behind it");
+	cuts(1, 4);
+	give(&(struct frame){ .type = FRAME_ROWS, .n_rows = 1, .rows = &(struct row){ 1, 4, right[4], ROW_WANTED } });
+	tap_ok(s.n_rows == 1 && s.row[0].token == right[5], "behind a cut its sequence goes on as if there had been none");
+	cuts(1, 0);
+	drafts(1, right, CONTEXT + 2);
+	tap_ok(s.n_rows == CONTEXT && s.n_closed == 0, "drafts beyond the context are left out, and close nothing");
+	end();
+}
+
 static void
 make_models(void)
 {
@@ -392,6 +434,7 @@ main(void)
 	embeddings(STAGE_EMBED_CLS, "cls");
 	embeddings(STAGE_EMBED_LAST, "last");
 	tokens();
+	guesses();
 	clear(in_dir("parts"));
 	remove_dir();
 	return tap_done();

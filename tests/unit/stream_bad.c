@@ -380,9 +380,9 @@ payloads(void)
 	struct buf b = {0};
 
 	one_frame(&b, &f[2], false);
-	put(&b, payload + 12, 4, 4);
+	put(&b, payload + 12, 8, 4);
 	seal_frame(&b, at);
-	tap_ok(refused(&b, "unknown flags 0x4 of row 0"), "rows: unknown flag of a row");
+	tap_ok(refused(&b, "unknown flags 0x8 of row 0"), "rows: unknown flag of a row");
 	one_frame(&b, &f[2], false);
 	put(&b, payload + 5 * 16, 1, 1);
 	seal_frame(&b, at);

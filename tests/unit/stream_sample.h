@@ -25,7 +25,7 @@ static const struct row sample_rows[SAMPLE_ROWS] = {
 	{ 0, 0, 1, 0 },
 	{ 0, 1, 403, ROW_WANTED },
 	{ 7, 0, ROW_NO_TOKEN, ROW_WANTED | ROW_HELD },
-	{ UINT32_MAX, UINT32_MAX, 0, 0 },
+	{ UINT32_MAX, UINT32_MAX, 0, ROW_DRAFT },
 	{ 0, 2, 5, ROW_HELD },
 };
 
