@@ -49,7 +49,7 @@ opened(void *arg, struct sequence *s)
 	struct generate *g = arg;
 	struct frame f = { .type = FRAME_OPEN, .seq = (uint32_t)s->number, .open = { .ordinal = s->ordinal } };
 
-	f.open.sampling = (struct sampling){ .repeat_penalty = 1, .top_p = 1 };
+	f.open.sampling = sampling_none;
 	s->shown = s->n_prompt;
 	if (flush(g) < 0 || put(g, &f) < 0)
 		return -1;

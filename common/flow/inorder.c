@@ -101,7 +101,7 @@ write_result(const struct inorder *o, const struct result *r)
 	struct frame open = { .type = FRAME_OPEN, .seq = id, .open = { .ordinal = r->ordinal } };
 	const struct frame close = { .type = FRAME_CLOSE, .seq = id, .pos = r->end, .reason = r->reason };
 
-	open.open.sampling = (struct sampling){ .repeat_penalty = 1, .top_p = 1 };
+	open.open.sampling = sampling_none;
 	if (stream_write(o->fd, &open, false, o->name) < 0 || write_rows(o, r) < 0)
 		return -1;
 	return stream_write(o->fd, &close, false, o->name);

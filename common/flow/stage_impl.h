@@ -14,10 +14,7 @@ struct stage_seq {
 	enum close_reason reason;
 	struct kv_seq kv;
 	uint32_t pending;  /* rows of the batch being made; of an encoder all that came */
-	uint64_t ordinal;
-	enum open_output output;
-	struct sampling sampling;
-	struct stops stops;
+	struct open *open; /* what it wants, where a stage has the head */
 	uint32_t *token;   /* of the positions so far, where a stage has the head */
 	size_t token_cap;
 	uint32_t prompt;   /* length of the prompt; UINT32_MAX: it has not ended yet */

@@ -173,13 +173,13 @@ sample(struct stage *s, size_t i, float *logits)
 		stage_end(s, q, CLOSE_ERROR, next);
 		return false;
 	}
-	token = sampler_choose(s->sampler, logits, &q->sampling, q->token, next, q->ordinal, next);
-	if (!q->sampling.ignore_eos && vocab_is_eog(s->vocab, token)) {
+	token = sampler_choose(s->sampler, logits, &q->open->sampling, q->token, next, q->open->ordinal, next);
+	if (!q->open->sampling.ignore_eos && vocab_is_eog(s->vocab, token)) {
 		stage_end(s, q, CLOSE_STOP, next);
 		return false;
 	}
 	q->token[next] = token;
-	stop = stops_check(&q->stops, s->vocab, q->token, first, (size_t)next + 1, &at);
+	stop = stops_check(q->open, s->vocab, q->token, first, (size_t)next + 1, &at);
 	if (stop < 0 || stop == STOP_HIT) {
 		stage_end(s, q, stop < 0 ? CLOSE_MEMORY : CLOSE_STOP, (uint32_t)at);
 		return false;
@@ -213,12 +213,12 @@ give_logits(struct stage *s, const struct frame *in, stage_emit *emit, void *arg
 	engine_norm(s->engine, s->x, s->n);
 	engine_logits(s->engine, s->x, s->n, s->logits);
 	for (size_t i = 0; i < s->n; i++)
-		data |= s->owner[i]->output == OUTPUT_ROWS;
+		data |= s->owner[i]->open->output == OUTPUT_ROWS;
 	for (size_t i = 0; i < s->n; i++) {
 		float *logits = s->logits + i * ld;
 		if (!goes_out(s, i, logits, n_vocab))
 			continue;
-		if (s->owner[i]->output == OUTPUT_TOKENS && (!holds(s, i) || !sample(s, i, logits)))
+		if (s->owner[i]->open->output == OUTPUT_TOKENS && (!holds(s, i) || !sample(s, i, logits)))
 			continue;
 		if (data)
 			memmove(s->logits + n * n_vocab, logits, n_vocab * sizeof *logits);

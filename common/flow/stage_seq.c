@@ -11,7 +11,7 @@ seq_free(struct stage *s, struct stage_seq *q)
 	if (!q)
 		return;
 	kv_release(engine_kv(s->engine), &q->kv);
-	stops_free(&q->stops);
+	free(q->open);
 	free(q->token);
 	free(q->embedding);
 	free(q);
@@ -71,10 +71,7 @@ stage_open(struct stage *s, const struct frame *f)
 		return err_set(ERR_DATA, "sequence %u is opened twice", f->seq);
 	if (!(q = seq_new(s, f->seq)))
 		return -1;
-	q->ordinal = f->open.ordinal;
-	q->output = f->open.output;
-	q->sampling = f->open.sampling;
-	if (s->model->has_head && stops_copy(&q->stops, &f->open) < 0)
+	if (s->model->has_head && !(q->open = open_clone(&f->open)))
 		stage_end(s, q, CLOSE_MEMORY, 0);
 	return 0;
 }
@@ -147,11 +144,8 @@ stage_fork(struct stage *s, const struct frame *f)
 		stage_end(s, q, CLOSE_REFUSED, 0);
 		return 0;
 	}
-	q->ordinal = from->ordinal;
-	q->output = from->output;
-	q->sampling = from->sampling;
 	q->prompt = from->prompt <= f->pos ? from->prompt : UINT32_MAX;
-	if (stops_clone(&q->stops, &from->stops) < 0 || (!is_encoder(s) && kv_fork(&q->kv, &from->kv, f->pos) != KV_OK) ||
+	if ((from->open && !(q->open = open_clone(from->open))) || (!is_encoder(s) && kv_fork(&q->kv, &from->kv, f->pos) != KV_OK) ||
 	    copy_tokens(q, from, f->pos) < 0 || copy_pooled(s, q, from, f->pos) < 0)
 		stage_end(s, q, CLOSE_MEMORY, 0);
 	return 0;

@@ -58,7 +58,7 @@ put_sequence(uint64_t ordinal, const struct ids *ids, size_t text_bytes)
 	const struct frame prompt_end = { .type = FRAME_PROMPT_END, .seq = seq, .value = text_bytes };
 	const struct frame close = { .type = FRAME_CLOSE, .seq = seq, .pos = (uint32_t)ids->n, .reason = CLOSE_STOP };
 
-	open.open.sampling = (struct sampling){ .repeat_penalty = 1, .top_p = 1 };
+	open.open.sampling = sampling_none;
 	if (ids->n >= UINT32_MAX)
 		return err_set(ERR_DATA, "text %llu has too many tokens", (unsigned long long)ordinal);
 	if (put(&open) < 0 || put_rows(seq, ids) < 0 || put(&prompt_end) < 0)

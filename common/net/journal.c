@@ -15,7 +15,7 @@ struct entry {
 	struct entry *next;
 	struct frame frame;
 	struct block *block; /* FRAME_ROWS: rows and data */
-	uint8_t *texts;      /* FRAME_OPEN: of the stop texts */
+	struct open *open;   /* FRAME_OPEN: what the frame points into */
 	bool dead;           /* FRAME_OPEN, FRAME_FORK: the stage has closed the sequence already */
 	enum frame_type as;  /* in which it was sent: what is dead is opened, not forked */
 };
@@ -29,7 +29,7 @@ struct place {
 struct known {
 	struct known *next, **link; /* in the order in which they began */
 	struct frame open;
-	uint8_t *texts;
+	struct open *own;           /* what that points into */
 	struct place *row;          /* by position */
 	size_t n, cap;
 	uint32_t prompt;            /* rows of the prompt; UINT32_MAX: it has not ended */
@@ -68,26 +68,13 @@ journal_strip(struct frame *space, struct row row[STREAM_MAX_ROWS], const struct
 
 /* ---- memory ---- */
 
-/* Texts of an open frame get memory of their own. */
+/* What an open frame points to gets memory of its own. */
 static int
-copy_texts(struct frame *f, uint8_t **texts)
+copy_open(struct frame *f, struct open **own)
 {
-	size_t n = 0;
-
-	*texts = NULL;
-	for (uint32_t i = 0; i < f->open.n_stops; i++)
-		n += f->open.stop[i].len;
-	if (n == 0)
-		return 0;
-	if (!(*texts = mem_alloc(n, 1)))
+	if (!(*own = open_clone(&f->open)))
 		return -1;
-	n = 0;
-	for (uint32_t i = 0; i < f->open.n_stops; i++) {
-		struct open_text *t = &f->open.stop[i];
-		memcpy(*texts + n, t->data, t->len);
-		t->data = *texts + n;
-		n += t->len;
-	}
+	f->open = **own;
 	return 0;
 }
 
@@ -95,7 +82,7 @@ static void
 entry_free(struct journal *j, struct entry *e)
 {
 	block_release(&j->blocks, e->block);
-	free(e->texts);
+	free(e->open);
 	free(e);
 }
 
@@ -120,7 +107,7 @@ known_free(struct journal *j, struct known *k)
 	else
 		j->last_seq = k->link;
 	free(k->row);
-	free(k->texts);
+	free(k->own);
 	free(k);
 }
 
@@ -197,7 +184,7 @@ journal_sent(struct journal *j, const struct frame *f)
 	e->frame.rows = NULL;
 	e->frame.data = NULL;
 	if ((f->type == FRAME_ROWS && !(e->block = block_new(&j->blocks, f))) ||
-	    (f->type == FRAME_OPEN && copy_texts(&e->frame, &e->texts) < 0)) {
+	    (f->type == FRAME_OPEN && copy_open(&e->frame, &e->open) < 0)) {
 		entry_free(j, e);
 		return -1;
 	}
@@ -236,9 +223,9 @@ settle_open(struct journal *j, struct entry *e)
 
 	if (!k)
 		return -1;
-	k->texts = e->texts;
+	k->own = e->open;
 	k->dead = e->dead;
-	e->texts = NULL;
+	e->open = NULL;
 	return 0;
 }
 
@@ -264,7 +251,7 @@ settle_fork(struct journal *j, const struct entry *e)
 		open = from->open;
 		open.seq = f->seq;
 	}
-	if (!(k = begin(j, &open)) || copy_texts(&k->open, &k->texts) < 0)
+	if (!(k = begin(j, &open)) || copy_open(&k->open, &k->own) < 0)
 		return -1;
 	k->dead = e->dead || !from || from->dead || f->pos > from->n;
 	k->prompt = from && from->prompt <= f->pos ? from->prompt : UINT32_MAX;
@@ -404,7 +391,7 @@ journal_came(struct journal *j, const struct frame *f, bool sampled, struct fram
 	out->hops = f->hops;
 	if (f->type == FRAME_ROWS)
 		out->rows = j->row;
-	if (out->type == FRAME_OPEN) /* the texts are the sequence's from now on, or stay where they are until the next call */
+	if (out->type == FRAME_OPEN) /* what it points to is the sequence's from now on, or stay where they are until the next call */
 		out->open = e->frame.open;
 	if (settle(j, e) < 0)
 		return JOURNAL_FAILED;

@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "stream/convert.h"
 #include "stream/json.h"
+#include "stream/setting.h"
 #include "stream/sink.h"
 
 struct json_sink {
@@ -125,33 +126,61 @@ put_rows(struct json_sink *j, const struct frame *f)
 	putc(']', out);
 }
 
-static int
-put_open(FILE *out, const struct frame *f)
+static void
+put_sampling(FILE *out, const struct sampling *s)
 {
-	const struct open *o = &f->open;
-	const struct sampling *s = &o->sampling;
-
-	fprintf(out, ",\"seq\":%u", f->seq);
-	put_number(out, "ordinal", o->ordinal);
-	fprintf(out, ",\"output\":\"%s\",\"temperature\":", o->output == OUTPUT_TOKENS ? "tokens" : "rows");
-	put_float(out, s->temperature);
-	fprintf(out, ",\"top_k\":%u,\"top_p\":", s->top_k);
-	put_float(out, s->top_p);
-	fputs(",\"min_p\":", out);
-	put_float(out, s->min_p);
-	fputs(",\"repeat_penalty\":", out);
-	put_float(out, s->repeat_penalty);
-	fprintf(out, ",\"repeat_last\":%u", s->repeat_last);
+	for (size_t i = 0; i < N_SETTINGS; i++) {
+		double v = setting_get(&settings[i], s);
+		fprintf(out, ",\"%s\":", settings[i].name);
+		if (settings[i].whole)
+			fprintf(out, "%.0f", v);
+		else
+			put_float(out, (float)v);
+	}
 	put_number(out, "seed", s->seed);
-	fprintf(out, ",\"ignore_eos\":%s,\"stop\":[", s->ignore_eos ? "true" : "false");
-	for (uint32_t i = 0; i < o->n_stops; i++) {
+	fprintf(out, ",\"ignore_eos\":%s", s->ignore_eos ? "true" : "false");
+}
+
+static void
+put_biases(FILE *out, const struct open *o)
+{
+	fputs(",\"logit_bias\":[", out);
+	for (uint32_t i = 0; i < o->n_biases; i++) {
+		fprintf(out, "%s[%u,", i ? "," : "", o->bias[i].token);
+		put_float(out, o->bias[i].bias);
+		putc(']', out);
+	}
+	putc(']', out);
+}
+
+static int
+put_texts(FILE *out, const char *name, const struct open_text *text, uint32_t n)
+{
+	fprintf(out, ",\"%s\":[", name);
+	for (uint32_t i = 0; i < n; i++) {
 		if (i > 0)
 			putc(',', out);
-		if (put_text(out, o->stop[i].data, o->stop[i].len) < 0)
+		if (put_text(out, text[i].data, text[i].len) < 0)
 			return -1;
 	}
 	putc(']', out);
 	return 0;
+}
+
+static int
+put_open(FILE *out, const struct frame *f)
+{
+	const struct open *o = &f->open;
+
+	fprintf(out, ",\"seq\":%u", f->seq);
+	put_number(out, "ordinal", o->ordinal);
+	fprintf(out, ",\"output\":\"%s\"", o->output == OUTPUT_TOKENS ? "tokens" : "rows");
+	put_sampling(out, &o->sampling);
+	put_biases(out, o);
+	if (put_texts(out, "stop", o->stop, o->n_stops) < 0 || put_texts(out, "dry_sequence_breakers", o->breaker, o->n_breakers) < 0)
+		return -1;
+	fputs(",\"grammar\":", out);
+	return put_text(out, o->grammar.data ? o->grammar.data : (const uint8_t *)"", o->grammar.len);
 }
 
 static int

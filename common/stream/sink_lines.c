@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "stream/setting.h"
 #include "stream/sink.h"
 
 enum {
@@ -74,19 +75,38 @@ put_rows(FILE *out, const struct frame *f)
 	}
 }
 
+/* Those that change something. */
+static void
+put_sampling(FILE *out, const struct sampling *s)
+{
+	for (size_t i = 0; i < N_SETTINGS; i++) {
+		double v = setting_get(&settings[i], s);
+		if (v == setting_get(&settings[i], &sampling_none))
+			continue;
+		putc(' ', out);
+		for (const char *c = settings[i].name; *c; c++)
+			putc(*c == '_' ? '-' : *c, out);
+		fprintf(out, settings[i].whole ? "=%.0f" : "=%g", v);
+	}
+	fprintf(out, " seed=%" PRIu64 "%s", s->seed, s->ignore_eos ? " ignore-eos" : "");
+}
+
 static void
 put_open(FILE *out, const struct frame *f)
 {
-	const struct sampling *s = &f->open.sampling;
+	const struct open *o = &f->open;
 
-	fprintf(out, " seq=%u ordinal=%" PRIu64 " output=%s", f->seq, f->open.ordinal,
-	    f->open.output == OUTPUT_TOKENS ? "tokens" : "rows");
-	if (f->open.output == OUTPUT_TOKENS)
-		fprintf(out, " temp=%g top-k=%u top-p=%g min-p=%g repeat-penalty=%g repeat-last=%u seed=%" PRIu64 "%s",
-		    (double)s->temperature, s->top_k, (double)s->top_p, (double)s->min_p, (double)s->repeat_penalty,
-		    s->repeat_last, s->seed, s->ignore_eos ? " ignore-eos" : "");
-	for (uint32_t i = 0; i < f->open.n_stops; i++)
-		put_text(out, "stop", f->open.stop[i].data, f->open.stop[i].len);
+	fprintf(out, " seq=%u ordinal=%" PRIu64 " output=%s", f->seq, o->ordinal, o->output == OUTPUT_TOKENS ? "tokens" : "rows");
+	if (o->output == OUTPUT_TOKENS)
+		put_sampling(out, &o->sampling);
+	for (uint32_t i = 0; i < o->n_biases; i++)
+		fprintf(out, " bias=%u%+g", o->bias[i].token, (double)o->bias[i].bias);
+	for (uint32_t i = 0; i < o->n_stops; i++)
+		put_text(out, "stop", o->stop[i].data, o->stop[i].len);
+	for (uint32_t i = 0; i < o->n_breakers; i++)
+		put_text(out, "breaker", o->breaker[i].data, o->breaker[i].len);
+	if (o->grammar.len > 0)
+		put_text(out, "grammar", o->grammar.data, o->grammar.len);
 }
 
 static void

@@ -2,6 +2,7 @@
 #include <float.h>
 #include <inttypes.h>
 #include <jansson.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,7 +10,9 @@
 #include "base/half.h"
 #include "base/mem.h"
 #include "stream/convert.h"
+#include "stream/setting.h"
 #include "stream/sink.h"
+#include "stream/wire.h"
 
 struct source {
 	const char *name;
@@ -23,6 +26,7 @@ struct source {
 	struct buf data; /* the rows' elements, in the stream's type */
 	float *f32;      /* one row */
 	struct buf text; /* texts given in hexadecimal */
+	struct logit_bias bias[STREAM_MAX_BIASES];
 };
 
 /* ---- values ---- */
@@ -252,19 +256,19 @@ take_rows(struct source *s, json_t *o, struct frame *f)
 	return 0;
 }
 
-/* A text: a string, or {"hex": "..."}, whose bytes go to s->text, where there is room for all texts of a frame. */
+/* A text of at most `max` bytes: a string, or {"hex": "..."}, whose bytes go to s->text, where there is room for all texts of a frame. */
 static int
-take_text(struct source *s, const char *key, json_t *v, struct open_text *to)
+take_text(struct source *s, const char *key, json_t *v, size_t max, struct open_text *to)
 {
 	const char *hex = json_string_value(json_object_get(v, "hex"));
+	size_t n = json_is_string(v) ? 2 * json_string_length(v) : hex ? strlen(hex) : 1;
 
+	if (n % 2 != 0 || n / 2 > max || (hex && strspn(hex, "0123456789abcdefABCDEF") != n))
+		return err_set(ERR_DATA, "\"%s\" is not a text of at most %zu bytes", key, max);
 	if (json_is_string(v)) {
-		*to = (struct open_text){ (const uint8_t *)json_string_value(v), (uint32_t)json_string_length(v) };
-		return json_string_length(v) <= STREAM_MAX_TEXT ? 0 : wrong(key, "a text of at most 4096 bytes");
+		*to = (struct open_text){ (const uint8_t *)json_string_value(v), (uint32_t)(n / 2) };
+		return 0;
 	}
-	size_t n = hex ? strlen(hex) : 1;
-	if (n % 2 != 0 || n / 2 > STREAM_MAX_TEXT || strspn(hex, "0123456789abcdefABCDEF") != n)
-		return wrong(key, "a text of at most 4096 bytes");
 	*to = (struct open_text){ s->text.data + s->text.len, (uint32_t)(n / 2) };
 	for (size_t i = 0; i < n; i += 2) {
 		char digits[3] = { hex[i], hex[i + 1] };
@@ -274,33 +278,84 @@ take_text(struct source *s, const char *key, json_t *v, struct open_text *to)
 }
 
 static int
+take_texts(struct source *s, json_t *o, const char *key, size_t max, size_t max_len, struct open_text *to, uint32_t *n)
+{
+	json_t *list = json_object_get(o, key);
+
+	if ((list && !json_is_array(list)) || json_array_size(list) > max)
+		return err_set(ERR_DATA, "\"%s\" is not a list of at most %zu texts", key, max);
+	*n = (uint32_t)json_array_size(list);
+	for (uint32_t i = 0; i < *n; i++)
+		if (take_text(s, key, json_array_get(list, i), max_len, &to[i]) < 0)
+			return -1;
+	return 0;
+}
+
+/* [token, bias] pairs; a token whose bias is false is never chosen. */
+static int
+take_biases(struct source *s, json_t *list, struct open *to)
+{
+	if ((list && !json_is_array(list)) || json_array_size(list) > STREAM_MAX_BIASES)
+		return err_set(ERR_DATA, "\"logit_bias\" is not a list of at most %d pairs", STREAM_MAX_BIASES);
+	to->bias = s->bias;
+	to->n_biases = (uint32_t)json_array_size(list);
+	for (uint32_t i = 0; i < to->n_biases; i++) {
+		json_t *pair = json_array_get(list, i), *token = json_array_get(pair, 0), *bias = json_array_get(pair, 1);
+		s->bias[i] = (struct logit_bias){ 0, -INFINITY };
+		if (json_array_size(pair) != 2 || !json_is_integer(token) || json_integer_value(token) < 0 ||
+		    json_integer_value(token) > UINT32_MAX || (!json_is_false(bias) && !is_float(bias, &s->bias[i].bias)))
+			return wrong("logit_bias", "a list of pairs of a token and a number or false");
+		s->bias[i].token = (uint32_t)json_integer_value(token);
+	}
+	return 0;
+}
+
+static int
+take_sampling(json_t *o, struct sampling *to)
+{
+	*to = sampling_none;
+	for (size_t i = 0; i < N_SETTINGS; i++) {
+		const struct setting *t = &settings[i];
+		uint64_t whole = 0;
+		float v = (float)setting_get(t, to);
+		if (t->whole ? get_number(o, t->name, (uint64_t)t->max, 0, &whole) < 0 : get_float(o, t->name, v, &v) < 0)
+			return -1;
+		setting_set(t, to, t->whole ? (double)whole : (double)v);
+	}
+	if (get_number(o, "seed", UINT64_MAX, 0, &to->seed) < 0)
+		return -1;
+	return get_bool(o, "ignore_eos", &to->ignore_eos);
+}
+
+static int
+check_open_keys(json_t *o)
+{
+	char known[512];
+	size_t n = 0;
+
+	for (size_t i = 0; i < N_SETTINGS; i++)
+		n += (size_t)snprintf(known + n, sizeof known - n, " %s", settings[i].name);
+	snprintf(known + n, sizeof known - n, " type hops seq ordinal output seed ignore_eos logit_bias stop dry_sequence_breakers grammar ");
+	return check_keys(o, known);
+}
+
+static int
 take_open(struct source *s, json_t *o, struct frame *f)
 {
 	struct open *to = &f->open;
-	json_t *stop = json_object_get(o, "stop"), *output = json_object_get(o, "output");
+	json_t *grammar = json_object_get(o, "grammar"), *output = json_object_get(o, "output");
 	const char *name = output ? json_string_value(output) : "rows";
 
-	if (check_keys(o, " type hops seq ordinal output temperature top_k top_p min_p repeat_penalty repeat_last seed "
-	    "ignore_eos stop ") < 0 || get_u32(o, "seq", &f->seq) < 0 ||
-	    get_number(o, "ordinal", UINT64_MAX, f->seq, &to->ordinal) < 0 ||
-	    get_float(o, "temperature", 0, &to->sampling.temperature) < 0 ||
-	    get_u32(o, "top_k", &to->sampling.top_k) < 0 || get_float(o, "top_p", 1, &to->sampling.top_p) < 0 ||
-	    get_float(o, "min_p", 0, &to->sampling.min_p) < 0 ||
-	    get_float(o, "repeat_penalty", 1, &to->sampling.repeat_penalty) < 0 ||
-	    get_u32(o, "repeat_last", &to->sampling.repeat_last) < 0 ||
-	    get_number(o, "seed", UINT64_MAX, 0, &to->sampling.seed) < 0 ||
-	    get_bool(o, "ignore_eos", &to->sampling.ignore_eos) < 0)
+	if (check_open_keys(o) < 0 || get_u32(o, "seq", &f->seq) < 0 || get_number(o, "ordinal", UINT64_MAX, f->seq, &to->ordinal) < 0)
 		return -1;
 	if (!name || (strcmp(name, "rows") != 0 && strcmp(name, "tokens") != 0))
 		return wrong("output", "\"rows\" or \"tokens\"");
 	to->output = strcmp(name, "tokens") == 0 ? OUTPUT_TOKENS : OUTPUT_ROWS;
-	if ((stop && !json_is_array(stop)) || json_array_size(stop) > STREAM_MAX_STOPS)
-		return wrong("stop", "a list of at most 64 texts");
-	to->n_stops = (uint32_t)json_array_size(stop);
-	for (uint32_t i = 0; i < to->n_stops; i++)
-		if (take_text(s, "stop", json_array_get(stop, i), &to->stop[i]) < 0)
-			return -1;
-	return 0;
+	if (take_sampling(o, &to->sampling) < 0 || take_biases(s, json_object_get(o, "logit_bias"), to) < 0 ||
+	    take_texts(s, o, "stop", STREAM_MAX_STOPS, STREAM_MAX_TEXT, to->stop, &to->n_stops) < 0 ||
+	    take_texts(s, o, "dry_sequence_breakers", STREAM_MAX_BREAKERS, STREAM_MAX_BREAKER, to->breaker, &to->n_breakers) < 0)
+		return -1;
+	return grammar ? take_text(s, "grammar", grammar, STREAM_MAX_GRAMMAR, &to->grammar) : 0;
 }
 
 static int
@@ -318,7 +373,7 @@ take_error(struct source *s, json_t *o, struct frame *f)
 {
 	struct open_text text;
 
-	if (take_text(s, "text", json_object_get(o, "text"), &text) < 0)
+	if (take_text(s, "text", json_object_get(o, "text"), STREAM_MAX_TEXT, &text) < 0)
 		return -1;
 	f->text = (const char *)text.data;
 	f->text_len = text.len;
@@ -413,7 +468,7 @@ source_json(FILE *in, const char *name, struct sink *to)
 		return -1;
 	s->name = name;
 	s->to = to;
-	rc = buf_reserve(&s->text, (size_t)STREAM_MAX_STOPS * STREAM_MAX_TEXT);
+	rc = buf_reserve(&s->text, WIRE_MAX_OPEN);
 	while (rc == 0 && (n = getline(&line, &cap, in)) >= 0) {
 		s->line++;
 		if ((rc = take_line(s, line, (size_t)n)) < 0 && err_status() == ERR_DATA)

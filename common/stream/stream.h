@@ -29,10 +29,14 @@ enum {
 	STREAM_MAX_SEQUENCES = 1 << 16, /* open at once; a sequence id may be any uint32_t */
 	STREAM_MAX_STOPS = 64,          /* stop texts of a sequence */
 	STREAM_MAX_TEXT = 1 << 12,      /* bytes of one stop text, or of the text of an error */
+	STREAM_MAX_BREAKERS = 32,       /* texts that break a repetition (DRY) */
+	STREAM_MAX_BREAKER = 40,        /* bytes of one */
+	STREAM_MAX_BIASES = 1 << 12,    /* tokens with a bias */
+	STREAM_MAX_GRAMMAR = 1 << 16,   /* bytes */
 	STREAM_MAX_LAYER = 1 << 16,     /* next layer */
 	STREAM_MAX_HOPS = 1 << 12,
 	STREAM_MAX_RATIO = 1000,        /* a compressed payload grows at most so many times */
-	STREAM_MAX_SAMPLING = 1000000,  /* temperature and repeat penalty; top_p and min_p are 0 to 1 */
+	STREAM_MAX_SAMPLING = 1000000,  /* of a sampling setting that is no probability, and of a bias */
 };
 #define STREAM_MAX_PAYLOAD ((uint64_t)1 << 30)
 
@@ -119,28 +123,58 @@ enum open_output {
 	OUTPUT_TOKENS = 1, /* a sampled token for each wanted row, at position pos + 1 */
 };
 
+/* What each setting does, compute/sample.h says. */
 struct sampling {
 	float temperature; /* 0: greedy */
 	float top_p, min_p;
 	float repeat_penalty;  /* 1: none; 0 as well */
 	uint32_t top_k;        /* 0: all */
-	uint32_t repeat_last;  /* how many tokens back the penalty looks */
+	uint32_t repeat_last;  /* how many tokens back the penalties look */
 	uint64_t seed;
 	bool ignore_eos;       /* go on after an end-of-generation token */
+	float presence_penalty, frequency_penalty;
+	float dry_multiplier;  /* 0: none */
+	float dry_base;
+	uint32_t dry_allowed_length, dry_penalty_last_n;
+	float xtc_probability; /* 0: none */
+	float xtc_threshold;
+	float typical_p;       /* 1: none */
+	float top_n_sigma;     /* 0: none */
+	float dynatemp_range;  /* 0: none */
+	float dynatemp_exponent;
+	uint32_t mirostat;     /* 0: none; its version, 1 or 2 */
+	float mirostat_tau, mirostat_eta; /* target entropy, learning rate */
 };
+
+/* Settings that change nothing: always the likeliest token. */
+extern const struct sampling sampling_none;
 
 struct open_text {
 	const uint8_t *data;
 	uint32_t len;
 };
 
+/* As it lies in the stream: 8 bytes. */
+struct logit_bias {
+	uint32_t token;
+	float bias; /* added to the token's logit; -INFINITY: the token is never chosen */
+};
+_Static_assert(sizeof(struct logit_bias) == 8, "a bias is 8 bytes in the stream");
+
+/* What its pointers point to lies in the frame. */
 struct open {
 	uint64_t ordinal; /* which sequence of the whole input: draws depend on it, not on seq */
 	enum open_output output;
 	struct sampling sampling;
-	uint32_t n_stops;
-	struct open_text stop[STREAM_MAX_STOPS]; /* point into the frame */
+	uint32_t n_biases, n_stops, n_breakers;
+	const struct logit_bias *bias;
+	struct open_text stop[STREAM_MAX_STOPS];
+	struct open_text breaker[STREAM_MAX_BREAKERS]; /* no repetition goes across one of them (DRY) */
+	struct open_text grammar; /* GBNF; no bytes: none */
 };
+
+/* A copy that points into itself: one block, freed by free(). NULL with a reason. */
+struct open *open_clone(const struct open *o);
 
 struct frame {
 	enum frame_type type;

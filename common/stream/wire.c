@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "stream/bytes.h"
 #include "stream/sum.h"
 
 /* Where the fields lie. */
@@ -31,86 +32,7 @@ enum {
 	F_VALUE = 40,
 	F_PAYLOAD_SUM = 48,
 	F_SUM = 56,
-
-	O_ORDINAL = 0,
-	O_SEED = 8,
-	O_OUTPUT = 16,
-	O_TEMPERATURE = 20,
-	O_TOP_P = 24,
-	O_MIN_P = 28,
-	O_PENALTY = 32,
-	O_TOP_K = 36,
-	O_REPEAT_LAST = 40,
-	O_FLAGS = 44,
-	O_STOPS = 48,
-	O_ZERO = 52,
 };
-
-static void
-put(uint8_t *to, const void *v, size_t n)
-{
-	memcpy(to, v, n);
-}
-
-static void
-put16(uint8_t *to, uint16_t v)
-{
-	put(to, &v, sizeof v);
-}
-
-static void
-put32(uint8_t *to, uint32_t v)
-{
-	put(to, &v, sizeof v);
-}
-
-static void
-put64(uint8_t *to, uint64_t v)
-{
-	put(to, &v, sizeof v);
-}
-
-static void
-put_float(uint8_t *to, float v)
-{
-	put(to, &v, sizeof v);
-}
-
-static uint16_t
-get16(const uint8_t *from)
-{
-	uint16_t v;
-
-	memcpy(&v, from, sizeof v);
-	return v;
-}
-
-static uint32_t
-get32(const uint8_t *from)
-{
-	uint32_t v;
-
-	memcpy(&v, from, sizeof v);
-	return v;
-}
-
-static uint64_t
-get64(const uint8_t *from)
-{
-	uint64_t v;
-
-	memcpy(&v, from, sizeof v);
-	return v;
-}
-
-static float
-get_float(const uint8_t *from)
-{
-	float v;
-
-	memcpy(&v, from, sizeof v);
-	return v;
-}
 
 bool
 wire_is_zero(const uint8_t *p, size_t n)
@@ -336,109 +258,6 @@ wire_head_unpack(struct wire_head *h, const uint8_t from[STREAM_FRAME_SIZE])
 	h->value = get64(from + F_VALUE);
 	h->sum = get64(from + F_PAYLOAD_SUM);
 	return check_head(h);
-}
-
-/* ---- the payload of an open frame ---- */
-
-/* False for a NaN too. */
-static bool
-within(float v, float min, float max)
-{
-	return v >= min && v <= max;
-}
-
-static int
-check_open(const struct open *o)
-{
-	const struct sampling *s = &o->sampling;
-
-	if (o->output != OUTPUT_ROWS && o->output != OUTPUT_TOKENS)
-		return err_set(ERR_DATA, "unknown output %u of a sequence", (unsigned)o->output);
-	if (!within(s->temperature, 0, STREAM_MAX_SAMPLING) || !within(s->top_p, 0, 1) || !within(s->min_p, 0, 1) ||
-	    !within(s->repeat_penalty, 0, STREAM_MAX_SAMPLING))
-		return err_set(ERR_DATA, "a sampling setting is out of range");
-	if (o->n_stops > STREAM_MAX_STOPS)
-		return err_set(ERR_DATA, "%u stop texts are too many", o->n_stops);
-	for (uint32_t i = 0; i < o->n_stops; i++)
-		if (o->stop[i].len == 0 || o->stop[i].len > STREAM_MAX_TEXT)
-			return err_set(ERR_DATA, "a stop text of %u bytes", o->stop[i].len);
-	return 0;
-}
-
-int
-wire_open_pack(struct buf *to, const struct open *o)
-{
-	uint8_t fixed[WIRE_OPEN_SIZE] = {0}, len[4];
-	const struct sampling *s = &o->sampling;
-
-	if (check_open(o) < 0)
-		return -1;
-	put64(fixed + O_ORDINAL, o->ordinal);
-	put64(fixed + O_SEED, s->seed);
-	put32(fixed + O_OUTPUT, o->output);
-	put_float(fixed + O_TEMPERATURE, s->temperature);
-	put_float(fixed + O_TOP_P, s->top_p);
-	put_float(fixed + O_MIN_P, s->min_p);
-	put_float(fixed + O_PENALTY, s->repeat_penalty);
-	put32(fixed + O_TOP_K, s->top_k);
-	put32(fixed + O_REPEAT_LAST, s->repeat_last);
-	put32(fixed + O_FLAGS, s->ignore_eos ? WIRE_IGNORE_EOS : 0);
-	put32(fixed + O_STOPS, o->n_stops);
-	if (buf_add(to, fixed, sizeof fixed) < 0)
-		return -1;
-	for (uint32_t i = 0; i < o->n_stops; i++) {
-		put32(len, o->stop[i].len);
-		if (buf_add(to, len, sizeof len) < 0 || buf_add(to, o->stop[i].data, o->stop[i].len) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-static int
-unpack_stops(struct open *o, const uint8_t *from, size_t n)
-{
-	for (uint32_t i = 0; i < o->n_stops; i++) {
-		uint32_t len = n >= 4 ? get32(from) : 0;
-		if (n < 4 || len > n - 4)
-			return err_set(ERR_DATA, "a stop text goes beyond its frame");
-		o->stop[i] = (struct open_text){ from + 4, len };
-		from += 4 + (size_t)len;
-		n -= 4 + (size_t)len;
-	}
-	if (n > 0)
-		return err_set(ERR_DATA, "%zu bytes behind the last stop text", n);
-	return 0;
-}
-
-int
-wire_open_unpack(struct open *o, const uint8_t *from, size_t n)
-{
-	struct sampling *s = &o->sampling;
-
-	*o = (struct open){0};
-	if (n < WIRE_OPEN_SIZE)
-		return err_set(ERR_DATA, "open frame: the payload is too short");
-	uint32_t flags = get32(from + O_FLAGS);
-	if (flags & ~(uint32_t)WIRE_IGNORE_EOS)
-		return err_set(ERR_DATA, "unknown flags 0x%x of a sequence", flags);
-	if (!wire_is_zero(from + O_ZERO, WIRE_OPEN_SIZE - O_ZERO))
-		return err_set(ERR_DATA, "open frame: something where zeros belong");
-	o->ordinal = get64(from + O_ORDINAL);
-	o->output = get32(from + O_OUTPUT);
-	s->seed = get64(from + O_SEED);
-	s->temperature = get_float(from + O_TEMPERATURE);
-	s->top_p = get_float(from + O_TOP_P);
-	s->min_p = get_float(from + O_MIN_P);
-	s->repeat_penalty = get_float(from + O_PENALTY);
-	s->top_k = get32(from + O_TOP_K);
-	s->repeat_last = get32(from + O_REPEAT_LAST);
-	s->ignore_eos = flags & WIRE_IGNORE_EOS;
-	o->n_stops = get32(from + O_STOPS);
-	if (o->n_stops > STREAM_MAX_STOPS)
-		return err_set(ERR_DATA, "%u stop texts are too many", o->n_stops);
-	if (unpack_stops(o, from + WIRE_OPEN_SIZE, n - WIRE_OPEN_SIZE) < 0)
-		return -1;
-	return check_open(o);
 }
 
 /* ---- payloads ---- */

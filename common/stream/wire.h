@@ -1,8 +1,8 @@
 /*
  * wire.h: the bytes of the stream, as mai-stream(5) lays them out. Private to stream/: others use stream.h.
  *
- * Each structure has a function that packs it and one that unpacks it, beside each other in wire.c. Unpacking refuses
- * whatever packing can't have made, and both check by the same rules. Errors name the fault; the reader adds the place.
+ * Each structure has a function that packs it and one that unpacks it, beside each other in wire.c and wire_open.c. Unpacking
+ * refuses whatever packing can't have made, and both check by the same rules. Errors name the fault; the reader adds the place.
  */
 #ifndef MAI_STREAM_WIRE_H
 #define MAI_STREAM_WIRE_H
@@ -17,8 +17,9 @@ enum {
 	WIRE_FRAME_MAGIC_SIZE = 4,
 	WIRE_ZSTD = 1,             /* flag of a frame */
 	WIRE_IGNORE_EOS = 1,       /* flag of an open frame */
-	WIRE_OPEN_SIZE = 64,       /* of an open payload before its stop texts */
-	WIRE_MAX_OPEN = WIRE_OPEN_SIZE + STREAM_MAX_STOPS * (4 + STREAM_MAX_TEXT),
+	WIRE_OPEN_SIZE = 128,      /* of an open payload before its lists */
+	WIRE_MAX_OPEN = WIRE_OPEN_SIZE + STREAM_MAX_BIASES * 8 + STREAM_MAX_STOPS * (4 + STREAM_MAX_TEXT) +
+	    STREAM_MAX_BREAKERS * (4 + STREAM_MAX_BREAKER) + STREAM_MAX_GRAMMAR,
 };
 
 /* The first 64 bytes of a frame. */
@@ -38,6 +39,7 @@ int wire_header_unpack(struct stream_header *h, const uint8_t from[STREAM_HEADER
 int wire_head_pack(uint8_t to[STREAM_FRAME_SIZE], const struct wire_head *h);
 int wire_head_unpack(struct wire_head *h, const uint8_t from[STREAM_FRAME_SIZE]);
 
+/* wire_open.c */
 int wire_open_pack(struct buf *to, const struct open *o);
 int wire_open_unpack(struct open *o, const uint8_t *from, size_t n);
 

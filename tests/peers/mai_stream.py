@@ -49,7 +49,8 @@ def frame(kind, payload=b"", n_rows=0, seq=0, pos=0, value=0):
 
 
 def open_frame(seq, ordinal):
-    return frame(OPEN, struct.pack("<QQIffffIIII12x", ordinal, 0, 0, 0, 1, 0, 1, 0, 0, 0, 0), seq=seq)
+    # top-p, repeat penalty, typical-p and the exponent of the dynamic temperature are 1, all else 0
+    return frame(OPEN, struct.pack("<Q16xf4xf56xf12xf16x", ordinal, 1, 1, 1, 1), seq=seq)
 
 
 def rows_frame(rows):

@@ -49,7 +49,7 @@ need_jq() {
 	[ "$status" = 0 ]
 	[ "${#lines[@]}" = 13 ]
 	[ "${lines[0]}" = 'stream kind=hidden dtype=f32 width=24 next-layer=3 vocab=010203000000 model=040506000000 profile="mai-arithmetic 1 kv=f32"' ]
-	[ "${lines[2]}" = 'open seq=7 ordinal=18446744073709551615 output=tokens temp=0.8 top-k=40 top-p=0.95 min-p=0.05 repeat-penalty=1.1 repeat-last=64 seed=18446744073709551614 ignore-eos stop="\n\n" stop="a\x00\xffb" hops=2' ]
+	[ "${lines[2]}" = 'open seq=7 ordinal=18446744073709551615 output=tokens temperature=0.8 top-k=40 top-p=0.95 min-p=0.05 repeat-penalty=1.1 repeat-last=64 presence-penalty=-0.25 frequency-penalty=0.125 dry-multiplier=0.75 dry-base=1.75 dry-allowed-length=2 dry-penalty-last-n=4294967295 top-n-sigma=1.5 typical-p=0.9 xtc-probability=0.5 xtc-threshold=0.1 dynatemp-range=0.3 dynatemp-exponent=2 mirostat=2 mirostat-tau=5 mirostat-eta=0.1 seed=18446744073709551614 ignore-eos bias=15043+1.5 bias=0-1e+06 bias=4294967295-inf stop="\n\n" stop="a\x00\xffb" breaker="\n" breaker="\":" grammar="root ::= \"yes\" | \"no\"\n" hops=2' ]
 	[ "${lines[3]}" = 'rows n=5 wanted=2 row-bytes=96 0@0-1 7@0 4294967295@4294967295 0@2 hops=1' ]
 	[ "${lines[8]}" = 'fork seq=8 pos=1 from=7' ]
 	[ "${lines[10]}" = 'close seq=7 pos=1 reason=stop' ]
@@ -595,14 +595,14 @@ rows n=1 wanted=0 row-bytes=8 4@0\nclose seq=4 pos=3 reason=stop\nend' ]
 	mai-cat --stream in >out &
 	pid=$!
 	exec 8>in
-	sequences | head -c 1000 >&8 # a frame is not complete
+	sequences | head -c 1128 >&8 # a frame is not complete
 	for i in $(seq 100); do
-		[ "$(stat -c %s out)" -lt 960 ] || break
+		[ "$(stat -c %s out)" -lt 1088 ] || break
 		sleep 0.05
 	done
-	cmp -n 960 out <(sequences)
-	[ "$(stat -c %s out)" = 960 ]
-	sequences | tail -c +1001 >&8
+	cmp -n 1088 out <(sequences)
+	[ "$(stat -c %s out)" = 1088 ]
+	sequences | tail -c +1129 >&8
 	exec 8>&-
 	wait $pid
 	cmp out <(sequences)

@@ -58,7 +58,7 @@ works() {
 		run -1 bash -c 'head -c $1 in.mai | "${@:2}" -2 >out' - $n "$@"
 		[[ $output == *"the stream was cut" ]]
 	done
-	(head -c 520 in.mai; printf X; tail -c +522 in.mai) >damaged.mai
+	(head -c 584 in.mai; printf X; tail -c +586 in.mai) >damaged.mai
 	run -1 bash -c '"$@" -2 <damaged.mai >out' - "$@"
 	[[ $output == *"checksum is wrong" ]]
 	run -1 bash -c 'mai-cat --from-ids <<<1 | "$@" -2' - "$@"
@@ -68,13 +68,13 @@ works() {
 	"$@" -2 <fifo >out &
 	pid=$!
 	exec 8>fifo
-	head -c 500 in.mai >&8
+	head -c 564 in.mai >&8
 	for i in $(seq 200); do
-		[ "$(stat -c %s out)" -lt 448 ] || break
+		[ "$(stat -c %s out)" -lt 512 ] || break
 		sleep 0.05
 	done
-	cmp -n 448 out want.mai
-	tail -c +501 in.mai >&8
+	cmp -n 512 out want.mai
+	tail -c +565 in.mai >&8
 	exec 8>&-
 	wait $pid
 	cmp out want.mai

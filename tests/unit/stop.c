@@ -21,54 +21,46 @@ make(void)
 		abort();
 }
 
-static struct stops
+static struct open
 stops(const char *const *text, uint32_t n)
 {
 	struct open o = { .n_stops = n };
-	struct stops s = { 0 };
 
 	for (uint32_t i = 0; i < n; i++)
 		o.stop[i] = (struct open_text){ (const uint8_t *)text[i], (uint32_t)strlen(text[i]) };
-	if (stops_copy(&s, &o) < 0)
-		abort();
-	return s;
+	return o;
 }
 
 /* Looks after each token, as a stage does; says what came of the last. */
 static int
-last(const struct stops *s, const uint32_t *token, size_t first, size_t n, size_t *at)
+last(const struct open *o, const uint32_t *token, size_t first, size_t n, size_t *at)
 {
 	int state = STOP_NOT;
 
 	for (size_t i = first + 1; i <= n && state != STOP_HIT; i++)
-		state = stops_check(s, vocab, token, first, i, at);
+		state = stops_check(o, vocab, token, first, i, at);
 	return state;
 }
 
 static void
 check(const char *stop, const uint32_t *token, size_t first, size_t n, int want, size_t where, const char *what)
 {
-	struct stops s = stops(&stop, 1), copy = { 0 };
+	const struct open o = stops(&stop, 1);
 	size_t at = 0;
-	bool good = last(&s, token, first, n, &at) == want && (want != STOP_HIT || at == where);
 
-	good = good && stops_clone(&copy, &s) == 0 && last(&copy, token, first, n, &at) == want;
-	tap_ok(good, "\"%s\": %s", stop, what);
-	stops_free(&s);
-	stops_free(&copy);
+	tap_ok(last(&o, token, first, n, &at) == want && (want != STOP_HIT || at == where), "\"%s\": %s", stop, what);
 }
 
 static void
 several(void)
 {
-	static const char *const texts[] = { "b  ", "ab", "" };
-	struct stops s = stops(texts, 3), none = { 0 };
+	static const char *const texts[] = { "b  ", "ab" };
+	const struct open o = stops(texts, 2), none = { 0 };
 	size_t at = 9;
 
-	tap_ok(last(&s, (uint32_t[]){ SPACE, B, SPACE, A, B }, 0, 5, &at) == STOP_HIT && at == 3, "of several the one that is there");
-	tap_ok(last(&s, (uint32_t[]){ B, SPACE }, 0, 2, &at) == STOP_HELD, "each may hold a token back");
-	tap_ok(last(&none, (uint32_t[]){ A, B }, 0, 2, &at) == STOP_NOT, "an empty text is none");
-	stops_free(&s);
+	tap_ok(last(&o, (uint32_t[]){ SPACE, B, SPACE, A, B }, 0, 5, &at) == STOP_HIT && at == 3, "of several the one that is there");
+	tap_ok(last(&o, (uint32_t[]){ B, SPACE }, 0, 2, &at) == STOP_HELD, "each may hold a token back");
+	tap_ok(last(&none, (uint32_t[]){ A, B }, 0, 2, &at) == STOP_NOT, "without stop texts none is found");
 }
 
 int

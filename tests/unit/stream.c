@@ -13,17 +13,46 @@
 #include "tap.h"
 
 static bool
+same_sampling(const struct sampling *s, const struct sampling *t)
+{
+	return s->temperature == t->temperature && s->top_p == t->top_p && s->min_p == t->min_p &&
+	    s->repeat_penalty == t->repeat_penalty && s->top_k == t->top_k && s->repeat_last == t->repeat_last &&
+	    s->seed == t->seed && s->ignore_eos == t->ignore_eos && s->presence_penalty == t->presence_penalty &&
+	    s->frequency_penalty == t->frequency_penalty && s->dry_multiplier == t->dry_multiplier && s->dry_base == t->dry_base &&
+	    s->dry_allowed_length == t->dry_allowed_length && s->dry_penalty_last_n == t->dry_penalty_last_n &&
+	    s->xtc_probability == t->xtc_probability && s->xtc_threshold == t->xtc_threshold && s->typical_p == t->typical_p &&
+	    s->top_n_sigma == t->top_n_sigma && s->dynatemp_range == t->dynatemp_range && s->dynatemp_exponent == t->dynatemp_exponent &&
+	    s->mirostat == t->mirostat && s->mirostat_tau == t->mirostat_tau && s->mirostat_eta == t->mirostat_eta;
+}
+
+static bool
+same_texts(const struct open_text *a, const struct open_text *b, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (a[i].len != b[i].len || (a[i].len > 0 && memcmp(a[i].data, b[i].data, a[i].len) != 0))
+			return false;
+	return true;
+}
+
+static bool
 same_open(const struct open *a, const struct open *b)
 {
-	const struct sampling *s = &a->sampling, *t = &b->sampling;
-	bool same = a->ordinal == b->ordinal && a->output == b->output && a->n_stops == b->n_stops &&
-	    s->temperature == t->temperature && s->top_p == t->top_p && s->min_p == t->min_p &&
-	    s->repeat_penalty == t->repeat_penalty && s->top_k == t->top_k && s->repeat_last == t->repeat_last &&
-	    s->seed == t->seed && s->ignore_eos == t->ignore_eos;
+	return a->ordinal == b->ordinal && a->output == b->output && same_sampling(&a->sampling, &b->sampling) &&
+	    a->n_biases == b->n_biases && (a->n_biases == 0 || memcmp(a->bias, b->bias, a->n_biases * sizeof *a->bias) == 0) &&
+	    a->n_stops == b->n_stops && same_texts(a->stop, b->stop, a->n_stops) &&
+	    a->n_breakers == b->n_breakers && same_texts(a->breaker, b->breaker, a->n_breakers) && same_texts(&a->grammar, &b->grammar, 1);
+}
 
-	for (uint32_t i = 0; same && i < a->n_stops; i++)
-		same = a->stop[i].len == b->stop[i].len && memcmp(a->stop[i].data, b->stop[i].data, a->stop[i].len) == 0;
-	return same;
+static void
+clones(void)
+{
+	const struct open *o = &sample_frames()[1].open;
+	struct open *c = open_clone(o), *again = c ? open_clone(c) : NULL;
+
+	free(c);
+	tap_ok(again && same_open(o, again) && again->bias != o->bias && again->stop[0].data != o->stop[0].data &&
+	    again->grammar.data != o->grammar.data, "a copy of a copy of an open frame is the same, and points into itself");
+	free(again);
 }
 
 static bool
@@ -540,6 +569,7 @@ main(int argc, char **argv)
 	at_once();
 	faults();
 	several();
+	clones();
 	fed(false);
 	fed(true);
 	fed_much();

@@ -409,15 +409,39 @@ payloads(void)
 		{ "repeat penalty NaN", "sampling", 32, 0x7f800001 },
 		{ "repeat penalty -inf", "sampling", 32, 0xff800000 },
 		{ "flags", "unknown flags 0x2", 44, 2 },
-		{ "1 stop text of 2", "behind the last stop text", 48, 1 },
+		{ "1 stop text of 2", "bytes behind what an open frame holds", 48, 1 },
 		{ "3 stop texts of 2", "goes beyond", 48, 3 },
 		{ "65 stop texts", "65 stop texts", 48, 65 },
 		{ "2^32-1 stop texts", "4294967295 stop texts", 48, UINT32_MAX },
-		{ "reserved", "zeros belong", 52, 1 },
-		{ "reserved, last", "zeros belong", 60, 0x01000000 },
-		{ "empty stop text", "goes beyond", 64, 0 },
-		{ "stop text longer than the frame", "goes beyond", 64, 15 },
-		{ "stop text of 2^32-1 bytes", "goes beyond", 64, UINT32_MAX },
+		{ "1 sequence breaker of 2", "bytes behind what an open frame holds", 52, 1 },
+		{ "3 sequence breakers of 2", "sequence breaker goes beyond", 52, 3 },
+		{ "33 sequence breakers", "33 sequence breakers", 52, STREAM_MAX_BREAKERS + 1 },
+		{ "2 biases of 3", "goes beyond", 56, 2 },
+		{ "4096 biases of 3", "logit bias goes beyond", 56, STREAM_MAX_BIASES },
+		{ "2^32-1 biases", "4294967295 logit biases", 56, UINT32_MAX },
+		{ "grammar that is cut", "1 bytes behind what an open frame holds", 60, 21 },
+		{ "grammar longer than the frame", "grammar goes beyond", 60, 23 },
+		{ "grammar of 65537 bytes", "a grammar of 65537 bytes", 60, STREAM_MAX_GRAMMAR + 1 },
+		{ "presence penalty NaN", "presence_penalty", 64, 0x7fc00000 },
+		{ "frequency penalty infinite", "frequency_penalty", 68, 0x7f800000 },
+		{ "DRY multiplier -1", "dry_multiplier", 72, 0xbf800000 },
+		{ "DRY base NaN", "dry_base", 76, 0x7fc00000 },
+		{ "top-n-sigma -1", "top_n_sigma", 88, 0xbf800000 },
+		{ "typical-p 2", "typical_p", 92, 0x40000000 },
+		{ "XTC probability 2", "xtc_probability", 96, 0x40000000 },
+		{ "XTC threshold NaN", "xtc_threshold", 100, 0xffc00000 },
+		{ "dynamic temperature's range -1", "dynatemp_range", 104, 0xbf800000 },
+		{ "dynamic temperature's exponent infinite", "dynatemp_exponent", 108, 0x7f800000 },
+		{ "mirostat 3", "mirostat 3", 112, 3 },
+		{ "mirostat tau -1", "mirostat_tau", 116, 0xbf800000 },
+		{ "mirostat eta NaN", "mirostat_eta", 120, 0x7fc00000 },
+		{ "reserved", "zeros belong", 124, 1 },
+		{ "reserved, last", "zeros belong", 124, 0x01000000 },
+		{ "bias NaN", "bias of token 15043", 132, 0x7fc00000 },
+		{ "bias infinite", "bias of token 15043", 132, 0x7f800000 },
+		{ "empty stop text", "goes beyond", 152, 0 },
+		{ "stop text longer than the frame", "goes beyond", 152, 100 },
+		{ "stop text of 2^32-1 bytes", "goes beyond", 152, UINT32_MAX },
 	};
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		one_frame(&b, &f[1], false);
@@ -445,6 +469,24 @@ packing(void)
 	f.open.n_stops = STREAM_MAX_STOPS + 1;
 	tap_ok(stream_encode(&b, &f, false) == -1, "no more than 64 of them");
 	f.open.n_stops = 0;
+	f.open.n_breakers = 1;
+	f.open.breaker[0] = (struct open_text){ text, STREAM_MAX_BREAKER };
+	f.open.grammar = (struct open_text){ text, STREAM_MAX_TEXT };
+	tap_ok(stream_encode(&b, &f, false) == 0, "packs the largest sequence breaker, and a grammar");
+	f.open.breaker[0].len++;
+	b.len = 0;
+	tap_ok(stream_encode(&b, &f, false) == -1 && b.len == 0, "but no larger breaker");
+	f.open.breaker[0].len = 0;
+	tap_ok(stream_encode(&b, &f, false) == -1, "and no empty one");
+	f.open.n_breakers = STREAM_MAX_BREAKERS + 1;
+	tap_ok(stream_encode(&b, &f, false) == -1, "no more than 32 of them");
+	f.open.n_breakers = 0;
+	f.open.grammar.len = STREAM_MAX_GRAMMAR + 1;
+	tap_ok(stream_encode(&b, &f, false) == -1, "no grammar of more than 64 KiB");
+	f.open.grammar.len = 0;
+	f.open.n_biases = STREAM_MAX_BIASES + 1;
+	tap_ok(stream_encode(&b, &f, false) == -1, "no more than 4096 biases");
+	f.open.n_biases = 0;
 	f.open.sampling.top_p = NAN;
 	tap_ok(stream_encode(&b, &f, false) == -1, "no setting that is no number");
 	f = (struct frame){ .type = FRAME_ERROR, .text = (char *)text, .text_len = STREAM_MAX_TEXT + 1 };

@@ -2,6 +2,7 @@
 #ifndef MAI_TESTS_STREAM_SAMPLE_H
 #define MAI_TESTS_STREAM_SAMPLE_H
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -29,6 +30,8 @@ static const struct row sample_rows[SAMPLE_ROWS] = {
 	{ 0, 2, 5, ROW_HELD },
 };
 
+static const struct logit_bias sample_biases[] = { { 15043, 1.5f }, { 0, -1e6f }, { UINT32_MAX, -INFINITY } };
+
 /* The frames, pointing into storage that stays. */
 static inline const struct frame *
 sample_frames(void)
@@ -40,9 +43,18 @@ sample_frames(void)
 		data[i] = (float)(i % 7) - 3.25f;
 	f[0] = (struct frame){ .type = FRAME_OPEN, .seq = 0, .open = { .ordinal = 0 } };
 	f[1] = (struct frame){ .type = FRAME_OPEN, .seq = 7, .hops = 2, .open = {
-		.ordinal = UINT64_MAX, .output = OUTPUT_TOKENS, .n_stops = 2,
-		.sampling = { 0.8f, 0.95f, 0.05f, 1.1f, 40, 64, UINT64_MAX - 1, true },
-		.stop = { { (const uint8_t *)"\n\n", 2 }, { (const uint8_t *)"a\0\xff" "b", 4 } } } };
+		.ordinal = UINT64_MAX, .output = OUTPUT_TOKENS, .n_stops = 2, .n_breakers = 2, .n_biases = 3,
+		.sampling = {
+			.temperature = 0.8f, .top_p = 0.95f, .min_p = 0.05f, .repeat_penalty = 1.1f, .top_k = 40, .repeat_last = 64,
+			.seed = UINT64_MAX - 1, .ignore_eos = true, .presence_penalty = -0.25f, .frequency_penalty = 0.125f,
+			.dry_multiplier = 0.75f, .dry_base = 1.75f, .dry_allowed_length = 2, .dry_penalty_last_n = UINT32_MAX,
+			.xtc_probability = 0.5f, .xtc_threshold = 0.1f, .typical_p = 0.9f, .top_n_sigma = 1.5f,
+			.dynatemp_range = 0.3f, .dynatemp_exponent = 2, .mirostat = 2, .mirostat_tau = 5, .mirostat_eta = 0.1f,
+		},
+		.bias = sample_biases,
+		.stop = { { (const uint8_t *)"\n\n", 2 }, { (const uint8_t *)"a\0\xff" "b", 4 } },
+		.breaker = { { (const uint8_t *)"\n", 1 }, { (const uint8_t *)"\":", 2 } },
+		.grammar = { (const uint8_t *)"root ::= \"yes\" | \"no\"\n", 22 } } };
 	f[2] = (struct frame){ .type = FRAME_ROWS, .hops = 1, .n_rows = SAMPLE_ROWS, .rows = sample_rows,
 		.data = data, .row_bytes = SAMPLE_WIDTH * sizeof *data };
 	f[3] = (struct frame){ .type = FRAME_ROWS, .n_rows = 0 };
