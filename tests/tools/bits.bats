@@ -279,7 +279,7 @@ open(sys.argv[2], "wb").write(data)' "$name.gguf" other.gguf
 # in scalar C; of floats, not of q8_0. Sets are not tested at start there, or none would be taken.
 @test "a sum in another order is noticed, by each comparison that would meet it" {
 	[ -z "${MAI_SAN:-}" ] || skip "done by the build without sanitizers"
-	env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS make -s -C "$top" -j2 O="build/reorder" CFLAGS=-DMAI_TEST_REORDER build/reorder/mai-run
+	env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS make -s -C "$top" -j2 O="build/reorder" DEBUG=1 CFLAGS=-DMAI_TEST_REORDER build/reorder/mai-run
 	PATH=$top/build/reorder:$PATH
 	need_set avx2
 	for name in stories f16 bf16; do
