@@ -27,7 +27,7 @@ static struct {
 	uint64_t kv_mem;
 	double draft_p_min, temperature, top_p, min_p, repeat_penalty;
 	struct opt_list stops, adapters;
-	bool echo, ignore_eos, score, perplexity, bench, json, check;
+	bool pin, echo, ignore_eos, score, perplexity, bench, json, check;
 } o = {
 	.batch = 16, .draft_max = 16, .draft_p_min = 0.75, .top_k = 40, .repeat_last = 64, .bos = -1,
 	.temperature = 0.8, .top_p = 0.95, .min_p = 0.05, .repeat_penalty = 1,
@@ -42,6 +42,7 @@ static const struct opt opts[] = {
 	{ 0, "embed", "mean|cls|last", OPT_MAYBE, &o.embed, 0, 0, "give an embedding of each sequence" },
 	{ 0, "bench", NULL, OPT_FLAG, &o.bench, 0, 0, "measure the speed of prefill and decode" },
 	{ 't', "threads", "N", OPT_INT, &o.threads, 1, POOL_MAX_THREADS, "threads (as many as cores)" },
+	{ 0, "pin", NULL, OPT_FLAG, &o.pin, 0, 0, "bind each thread to a core of its own" },
 	{ 'c', "context", "N", OPT_INT, &o.context, 1, MODEL_MAX_CONTEXT, "positions of a sequence (the model's)" },
 	{ 0, "kv-mem", "SIZE", OPT_SIZE, &o.kv_mem, 0, 0, "memory for all KV caches (no bound)" },
 	{ 0, "kv-type", "TYPE", OPT_STR, &o.kv_type, 0, 0, "of keys and values in them: f32 (default) or f16" },
@@ -118,6 +119,8 @@ check_options(int operands)
 		return opt_usage(&tool, "'%s' is no type of --kv-type: f32 or f16", o.kv_type);
 	if (o.via && o.kv_type)
 		return opt_usage(&tool, "--kv-type is for the stages of the pipeline to be given");
+	if (o.via && o.pin)
+		return opt_usage(&tool, "--pin is for the stages of the pipeline to be given");
 	if (o.via && o.check)
 		return opt_usage(&tool, "--check is for the stages of the pipeline to be given");
 	if (!o.n && o.draft)
@@ -158,7 +161,7 @@ static int
 load(struct run *r, int n, char **operand)
 {
 	const struct engine_options eo = {
-		.threads = o.threads ? (unsigned)o.threads : pool_cores(), .context = (uint32_t)o.context,
+		.threads = o.threads ? (unsigned)o.threads : pool_cores(), .pin = o.pin, .context = (uint32_t)o.context,
 		.kv_bytes = o.kv_mem, .kv_type = o.kv_type && strcmp(o.kv_type, "f16") == 0 ? TYPE_F16 : TYPE_F32, .adapters = &r->adapters,
 	};
 

@@ -292,7 +292,7 @@ engine_new(const struct model *m, const struct engine_options *o)
 		engine_free(e);
 		return NULL;
 	}
-	if (!(e->kernels = kernels_best()) || !(e->pool = pool_new(o->threads)) ||
+	if (!(e->kernels = kernels_best()) || !(e->pool = pool_new(o->threads)) || (o->pin && pool_pin(e->pool) < 0) ||
 	    weights_load(&e->weights, m, &e->adapters, e->pool) < 0 || begin_ropes(e) < 0 ||
 	    !(e->kv = kv_new(layers, hp->n_kv_heads, hp->head_dim, o->kv_type, e->context, o->kv_bytes)) || alloc_scratch(e) < 0) {
 		engine_free(e);

@@ -22,6 +22,7 @@ struct engine;
 
 struct engine_options {
 	unsigned threads;
+	bool pin;          /* each thread to a core of its own */
 	uint32_t context;  /* positions of a sequence; 0: the model's */
 	uint64_t kv_bytes; /* of all sequences; 0: no bound */
 	uint32_t kv_type;  /* TYPE_F32 (0) or TYPE_F16 */

@@ -190,6 +190,28 @@ pool_cores(void)
 	return sched_getaffinity(0, sizeof set, &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
 }
 
+int
+pool_pin(struct pool *p)
+{
+	cpu_set_t all, one;
+	unsigned cores = pool_cores(), n = 0;
+
+	if (cores < pool_threads(p))
+		return err_set(ERR_USAGE, "%u threads can't each have one of %u cores", pool_threads(p), cores);
+	if (sched_getaffinity(0, sizeof all, &all) < 0)
+		return err_sys("the cores of this process");
+	for (unsigned cpu = 0; cpu < CPU_SETSIZE && n < pool_threads(p); cpu++) {
+		if (!CPU_ISSET(cpu, &all))
+			continue;
+		CPU_ZERO(&one);
+		CPU_SET(cpu, &one);
+		if (pthread_setaffinity_np(n == 0 ? pthread_self() : p->worker[n - 1], sizeof one, &one) != 0)
+			return err_set(ERR_SYSTEM, "can't bind a thread to core %u", cpu);
+		n++;
+	}
+	return 0;
+}
+
 unsigned
 pool_threads(const struct pool *p)
 {

@@ -23,6 +23,9 @@ unsigned pool_cores(void);
 
 unsigned pool_threads(const struct pool *p);
 
+/* Binds each thread, the calling one first, to a core of its own of those that this process may run on. 0, or -1: they are too few. */
+int pool_pin(struct pool *p);
+
 /* Calls fn(arg, i) once for each i < n, n below 2^32, and returns when all calls have returned. One caller at a time. */
 typedef void pool_fn(void *arg, size_t item);
 void pool_run(struct pool *p, size_t n, pool_fn *fn, void *arg);
