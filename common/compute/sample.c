@@ -1,23 +1,9 @@
-#include "compute/sample.h"
-
+#include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/mem.h"
 #include "compute/mathd.h"
-
-struct candidate {
-	float logit, p;
-	uint32_t token;
-};
-
-struct sampler {
-	const struct kernels *kernels;
-	uint32_t n_vocab;
-	struct candidate *list;
-	float *p;      /* probabilities, for the vector softmax */
-	uint8_t *seen; /* [n_vocab]: the penalty was applied */
-};
+#include "compute/sample_impl.h"
 
 void
 philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4])
@@ -47,8 +33,8 @@ sampler_new(const struct kernels *k, uint32_t n_vocab)
 	s->n_vocab = n_vocab;
 	s->list = mem_alloc(n_vocab, sizeof *s->list);
 	s->p = mem_alloc64(n_vocab, sizeof *s->p);
-	s->seen = mem_alloc(n_vocab, 1);
-	if (!s->list || !s->p || !s->seen) {
+	s->count = mem_alloc(n_vocab, sizeof *s->count);
+	if (!s->list || !s->p || !s->count) {
 		sampler_free(s);
 		return NULL;
 	}
@@ -62,7 +48,8 @@ sampler_free(struct sampler *s)
 		return;
 	free(s->list);
 	free(s->p);
-	free(s->seen);
+	free(s->count);
+	free(s->repeat);
 	free(s);
 }
 
@@ -86,130 +73,115 @@ sampler_log_probability(const struct kernels *k, float *logits, uint32_t n_vocab
 	return (double)(own - largest) - mathd_log((double)sum);
 }
 
-/* Each token that occurs in the window once: positive logits are divided, negative ones multiplied. */
-static void
-penalise(struct sampler *s, float *logits, const struct sampling *how, const uint32_t *recent, size_t n)
-{
-	size_t first = n > how->repeat_last ? n - how->repeat_last : 0;
+/* ---- draws ---- */
 
-	if (how->repeat_penalty == 1)
-		return;
-	for (size_t i = first; i < n; i++) {
-		float *l = &logits[recent[i]];
-		if (s->seen[recent[i]])
-			continue;
-		s->seen[recent[i]] = 1;
-		*l = *l > 0 ? *l / how->repeat_penalty : *l * how->repeat_penalty;
-	}
-	for (size_t i = first; i < n; i++)
-		s->seen[recent[i]] = 0;
-}
+enum draw { DRAW_TOKEN, DRAW_XTC }; /* which word of the generator's */
 
-/* Higher logits first; of equals the lower token. */
-static int
-compare(const void *a, const void *b)
-{
-	const struct candidate *x = a, *y = b;
-
-	if (x->logit != y->logit)
-		return x->logit > y->logit ? -1 : 1;
-	return x->token < y->token ? -1 : x->token > y->token;
-}
-
-static void
-sift_down(struct candidate *heap, size_t n, size_t i)
-{
-	for (size_t child; (child = 2 * i + 1) < n; i = child) {
-		if (child + 1 < n && compare(&heap[child + 1], &heap[child]) > 0)
-			child++;
-		if (compare(&heap[child], &heap[i]) <= 0)
-			return;
-		struct candidate t = heap[i];
-		heap[i] = heap[child];
-		heap[child] = t;
-	}
-}
-
-/* The k best of all, in order: a heap with the worst of them on top takes each better one that comes. */
-static size_t
-take_best(struct sampler *s, const float *logits, size_t k)
-{
-	for (uint32_t i = 0; i < s->n_vocab; i++) {
-		struct candidate c = { .logit = logits[i], .token = i };
-		if (i < k) {
-			s->list[i] = c;
-			if (i == k - 1)
-				for (size_t j = k / 2; j-- > 0;)
-					sift_down(s->list, k, j);
-		} else if (compare(&c, &s->list[0]) < 0) {
-			s->list[0] = c;
-			sift_down(s->list, k, 0);
-		}
-	}
-	qsort(s->list, k, sizeof *s->list, compare);
-	return k;
-}
-
+/* In [0, 1). */
 static float
-probabilities(struct sampler *s, size_t n, float temperature)
+draw(const struct sample_seq *q, enum draw which)
 {
-	float sum;
-
-	for (size_t i = 0; i < n; i++)
-		s->p[i] = s->list[i].logit;
-	sum = s->kernels->softmax(s->p, n, 1 / temperature);
-	for (size_t i = 0; i < n; i++)
-		s->list[i].p = s->p[i];
-	return sum;
-}
-
-/* How many of the n candidates stay: the fewest that hold top_p of the whole, and of those what min_p leaves. */
-static size_t
-cut(struct sampler *s, size_t n, const struct sampling *how)
-{
-	float sum = probabilities(s, n, 1), part = 0;
-	size_t keep = n;
-
-	if (how->top_p < 1) {
-		for (keep = 0; keep < n && part < how->top_p * sum; keep++)
-			part += s->list[keep].p;
-		if (keep == 0)
-			keep = 1;
-	}
-	while (keep > 1 && s->list[keep - 1].p < how->min_p * s->list[0].p)
-		keep--;
-	return keep;
-}
-
-static float
-draw(uint64_t seed, uint64_t ordinal, uint32_t pos)
-{
-	const uint32_t counter[4] = { pos, (uint32_t)ordinal, (uint32_t)(ordinal >> 32), 0 };
+	uint64_t seed = q->open->sampling.seed, ordinal = q->open->ordinal;
+	const uint32_t counter[4] = { q->pos, (uint32_t)ordinal, (uint32_t)(ordinal >> 32), 0 };
 	const uint32_t key[2] = { (uint32_t)seed, (uint32_t)(seed >> 32) };
 	uint32_t out[4];
 
 	philox(counter, key, out);
-	return (float)(out[0] >> 8) * 0x1p-24f;
+	return (float)(out[which] >> 8) * 0x1p-24f;
 }
 
-uint32_t
-sampler_choose(struct sampler *s, float *logits, const struct sampling *how, const uint32_t *recent, size_t n,
-    uint64_t ordinal, uint32_t pos)
+/* One of the candidates, by their p; none that is forbidden. */
+static size_t
+choose(const struct sampler *s, const struct sample_seq *q)
 {
-	size_t keep = how->top_k && how->top_k < s->n_vocab ? how->top_k : s->n_vocab;
-	float sum, at, part = 0;
+	size_t n = s->n;
+	float sum = 0, part = 0, at;
 
-	penalise(s, logits, how, recent, n);
-	if (how->temperature <= 0 || keep == 1)
-		return sampler_best(logits, s->n_vocab);
-	keep = cut(s, take_best(s, logits, keep), how);
-	probabilities(s, keep, how->temperature);
-	sum = 0;
-	for (size_t i = 0; i < keep; i++)
+	while (n > 1 && s->list[n - 1].logit == -INFINITY)
+		n--;
+	for (size_t i = 0; i < n; i++)
 		sum += s->list[i].p;
-	at = draw(how->seed, ordinal, pos) * sum;
-	for (size_t i = 0; i + 1 < keep; i++)
+	at = draw(q, DRAW_TOKEN) * sum;
+	for (size_t i = 0; i + 1 < n; i++)
 		if ((part += s->list[i].p) > at)
-			return s->list[i].token;
-	return s->list[keep - 1].token;
+			return i;
+	return n - 1;
+}
+
+/* ---- the chain ---- */
+
+/* Whether the likeliest token is chosen whatever the steps behind the penalties are. */
+static bool
+is_greedy(const struct sampling *how)
+{
+	bool others = how->typical_p < 1 || how->xtc_probability > 0 || how->dynatemp_range > 0;
+
+	if (how->mirostat)
+		return how->temperature <= 0;
+	return how->top_k == 1 || (how->temperature <= 0 && !others);
+}
+
+/* The temperature, by the candidates' entropy where it is dynamic: 0 where they leave no doubt, the whole range where all are alike. */
+static float
+temperature(struct sampler *s, const struct sampling *how)
+{
+	double least = (double)how->temperature - (double)how->dynatemp_range, most = (double)how->temperature + (double)how->dynatemp_range;
+	double entropy, power;
+
+	if (how->dynatemp_range <= 0 || s->n < 2)
+		return how->temperature;
+	entropy = sample_entropy(s, sample_softmax(s, 1)) / mathd_log((double)s->n);
+	power = entropy > 0 ? mathd_pow(entropy, (double)how->dynatemp_exponent) : how->dynatemp_exponent == 0;
+	return (float)((least > 0 ? least : 0) + (most - (least > 0 ? least : 0)) * power);
+}
+
+static int
+by_mirostat(struct sampler *s, const float *logits, const struct sample_seq *q, uint32_t *token)
+{
+	const struct sampling *how = &q->open->sampling;
+	size_t chosen;
+
+	sample_mirostat(s, logits, how, *q->mu);
+	if (s->list[0].logit == -INFINITY)
+		return 0;
+	chosen = choose(s, q);
+	*q->mu = sample_mirostat_mu(s, how, *q->mu, chosen);
+	*token = s->list[chosen].token;
+	return 1;
+}
+
+static int
+by_chain(struct sampler *s, float *logits, const struct sample_seq *q, uint32_t *token)
+{
+	const struct sampling *how = &q->open->sampling;
+	float t;
+
+	sample_top_n_sigma(s, logits, how->top_n_sigma);
+	sample_top_k(s, logits, how->top_k && how->top_k < s->n_vocab ? how->top_k : s->n_vocab);
+	if (s->list[0].logit == -INFINITY)
+		return 0;
+	sample_typical(s, how->typical_p);
+	sample_top_p_min_p(s, how->top_p, how->min_p);
+	sample_xtc(s, how, draw(q, DRAW_XTC));
+	if ((t = temperature(s, how)) > 0)
+		sample_softmax(s, t);
+	*token = s->list[t > 0 ? choose(s, q) : 0].token;
+	return 1;
+}
+
+int
+sampler_choose(struct sampler *s, float *logits, const struct sample_seq *q, uint32_t *token)
+{
+	const struct sampling *how = &q->open->sampling;
+
+	sample_bias(s, logits, q->open);
+	if (!how->mirostat) {
+		sample_penalties(s, logits, q);
+		if (sample_dry(s, logits, q) < 0)
+			return -1;
+	}
+	if (!is_greedy(how))
+		return how->mirostat ? by_mirostat(s, logits, q, token) : by_chain(s, logits, q, token);
+	*token = sampler_best(logits, s->n_vocab);
+	return logits[*token] > -INFINITY;
 }

@@ -192,6 +192,7 @@ stage_free(struct stage *s)
 		return;
 	stage_reset(s);
 	sampler_free(s->sampler);
+	breakers_release(s->breakers);
 	free(s->x);
 	free(s->logits);
 	free(s);

@@ -4,6 +4,7 @@
 
 #include "compute/sample.h"
 #include "stream/seqmap.h"
+#include "flow/breakers.h"
 #include "flow/stage.h"
 #include "flow/stop.h"
 
@@ -15,6 +16,8 @@ struct stage_seq {
 	struct kv_seq kv;
 	uint32_t pending;  /* rows of the batch being made; of an encoder all that came */
 	struct open *open; /* what it wants, where a stage has the head */
+	struct breaker_set *breakers; /* of DRY: made when they are first looked for */
+	double mu;         /* of mirostat: begins anew with a fork, a cut and a replay */
 	uint32_t *token;   /* of the positions so far, where a stage has the head */
 	size_t token_cap;
 	uint32_t prompt;   /* length of the prompt; UINT32_MAX: it has not ended yet */
@@ -33,6 +36,7 @@ struct stage {
 	char profile[STREAM_PROFILE_SIZE]; /* the same */
 	enum stream_dtype in_dtype; /* of the hidden states that come in */
 	struct sampler *sampler;
+	struct breaker_set *breakers; /* those of the last sequence that had some */
 	struct seqmap seqs;
 
 	/* One batch */

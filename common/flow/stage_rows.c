@@ -160,6 +160,17 @@ holds(struct stage *s, size_t i)
 	return r->pos < q->wrong;
 }
 
+/* As sampler_choose. */
+static int
+choose(struct stage *s, struct stage_seq *q, float *logits, uint32_t pos, uint32_t *token)
+{
+	if (q->open->sampling.dry_multiplier > 0 && q->open->n_breakers > 0 && !q->breakers &&
+	    !(q->breakers = breakers_get(&s->breakers, s->vocab, q->open)))
+		return -1;
+	return sampler_choose(s->sampler, logits, &(struct sample_seq){
+		.open = q->open, .breakers = breakers_tokens(q->breakers), .token = q->token, .pos = pos, .mu = &q->mu }, token);
+}
+
 /* The token after row i, or the end of its sequence. False: no row goes out for it. */
 static bool
 sample(struct stage *s, size_t i, float *logits)
@@ -167,13 +178,16 @@ sample(struct stage *s, size_t i, float *logits)
 	struct stage_seq *q = s->owner[i];
 	uint32_t next = s->row[i].pos + 1, token;
 	size_t first = q->prompt < next ? q->prompt : next, at = 0;
-	int stop;
+	int chosen, stop;
 
 	if (s->row[i].token == ROW_NO_TOKEN || mem_grow(&q->token, &q->token_cap, (size_t)next + 1, sizeof *q->token) < 0) {
 		stage_end(s, q, CLOSE_ERROR, next);
 		return false;
 	}
-	token = sampler_choose(s->sampler, logits, &q->open->sampling, q->token, next, q->open->ordinal, next);
+	if ((chosen = choose(s, q, logits, next, &token)) <= 0) {
+		stage_end(s, q, chosen < 0 ? CLOSE_MEMORY : CLOSE_ERROR, next);
+		return false;
+	}
 	if (!q->open->sampling.ignore_eos && vocab_is_eog(s->vocab, token)) {
 		stage_end(s, q, CLOSE_STOP, next);
 		return false;

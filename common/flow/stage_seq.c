@@ -11,6 +11,7 @@ seq_free(struct stage *s, struct stage_seq *q)
 	if (!q)
 		return;
 	kv_release(engine_kv(s->engine), &q->kv);
+	breakers_release(q->breakers);
 	free(q->open);
 	free(q->token);
 	free(q->embedding);
@@ -62,6 +63,13 @@ stage_find(struct stage *s, uint32_t id)
 	return q;
 }
 
+static int
+own_open(struct stage_seq *q, const struct open *o)
+{
+	q->mu = sample_mu(&o->sampling);
+	return (q->open = open_clone(o)) ? 0 : -1;
+}
+
 int
 stage_open(struct stage *s, const struct frame *f)
 {
@@ -71,7 +79,7 @@ stage_open(struct stage *s, const struct frame *f)
 		return err_set(ERR_DATA, "sequence %u is opened twice", f->seq);
 	if (!(q = seq_new(s, f->seq)))
 		return -1;
-	if (s->model->has_head && !(q->open = open_clone(&f->open)))
+	if (s->model->has_head && own_open(q, &f->open) < 0)
 		stage_end(s, q, CLOSE_MEMORY, 0);
 	return 0;
 }
@@ -145,7 +153,7 @@ stage_fork(struct stage *s, const struct frame *f)
 		return 0;
 	}
 	q->prompt = from->prompt <= f->pos ? from->prompt : UINT32_MAX;
-	if ((from->open && !(q->open = open_clone(from->open))) || (!is_encoder(s) && kv_fork(&q->kv, &from->kv, f->pos) != KV_OK) ||
+	if ((from->open && own_open(q, from->open) < 0) || (!is_encoder(s) && kv_fork(&q->kv, &from->kv, f->pos) != KV_OK) ||
 	    copy_tokens(q, from, f->pos) < 0 || copy_pooled(s, q, from, f->pos) < 0)
 		stage_end(s, q, CLOSE_MEMORY, 0);
 	return 0;
@@ -169,6 +177,8 @@ stage_cut(struct stage *s, const struct frame *f)
 	if (q->pooled > f->pos)
 		q->pooled = f->pos;
 	kv_cut(engine_kv(s->engine), &q->kv, f->pos);
+	if (q->open)
+		q->mu = sample_mu(&q->open->sampling);
 	if (q->prompt > f->pos)
 		q->prompt = UINT32_MAX;
 }

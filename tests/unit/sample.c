@@ -36,12 +36,15 @@ make_logits(float *l)
 }
 
 static uint32_t
-choose(struct sampler *s, struct sampling how, const uint32_t *recent, size_t n, uint32_t pos)
+choose(struct sampler *s, struct sampling how, const uint32_t *tokens, uint32_t pos)
 {
+	const struct open o = { .ordinal = 7, .sampling = how };
+	uint32_t token = UINT32_MAX;
 	float l[N];
 
 	make_logits(l);
-	return sampler_choose(s, l, &how, recent, n, 7, pos);
+	sampler_choose(s, l, &(struct sample_seq){ .open = &o, .token = tokens, .pos = pos }, &token);
+	return token;
 }
 
 /* How often each token is drawn, of n. */
@@ -50,7 +53,7 @@ draw_many(struct sampler *s, struct sampling how, int n, int *count)
 {
 	memset(count, 0, N * sizeof *count);
 	for (int i = 0; i < n; i++)
-		count[choose(s, how, NULL, 0, (uint32_t)i)]++;
+		count[choose(s, how, NULL, (uint32_t)i)]++;
 }
 
 static int
@@ -66,21 +69,23 @@ kinds(const int *count)
 static void
 settings(struct sampler *s)
 {
-	const struct sampling plain = { .temperature = 1, .top_p = 1, .repeat_penalty = 1 };
-	struct sampling how = plain;
+	struct sampling plain = sampling_none;
+	struct sampling how;
 	float l[N];
 	int count[N];
 	uint32_t best;
 	double sum = 0, worst = 0;
 
+	plain.temperature = 1;
+	how = plain;
 	make_logits(l);
 	best = sampler_best(l, N);
 	how.temperature = 0;
-	tap_ok(choose(s, how, NULL, 0, 0) == best, "temperature 0 takes the likeliest");
+	tap_ok(choose(s, how, NULL, 0) == best, "temperature 0 takes the likeliest");
 	how.repeat_penalty = 2;
 	how.repeat_last = 1;
-	tap_ok(choose(s, how, &best, 1, 1) != best, "a penalty makes it another");
-	tap_ok(choose(s, how, (uint32_t[]){ best, 3 }, 2, 2) == best, "but not beyond its window");
+	tap_ok(choose(s, how, &best, 1) != best, "a penalty makes it another");
+	tap_ok(choose(s, how, (uint32_t[]){ best, 3 }, 2) == best, "but not beyond its window");
 
 	draw_many(s, plain, 20000, count);
 	for (int i = 0; i < N; i++)
@@ -108,9 +113,9 @@ settings(struct sampler *s)
 	how.seed = 1;
 	int other = 0;
 	for (uint32_t i = 0; i < 100; i++)
-		other += choose(s, how, NULL, 0, i) != choose(s, plain, NULL, 0, i);
+		other += choose(s, how, NULL, i) != choose(s, plain, NULL, i);
 	tap_ok(other > 50, "another seed draws otherwise");
-	tap_ok(choose(s, plain, NULL, 0, 5) == choose(s, plain, NULL, 0, 5), "the same draw is the same");
+	tap_ok(choose(s, plain, NULL, 5) == choose(s, plain, NULL, 5), "the same draw is the same");
 }
 
 int
