@@ -20,18 +20,18 @@
 #include "model/model.h"
 #include "model/types.h"
 #include "trust/signed_model.h"
+#include "mai-run/sampling.h"
 
 static struct {
 	const char *n, *via, *embed, *trust, *kv_type, *draft;
-	int64_t n_new, draft_max, threads, context, batch, top_k, seed, repeat_last, bos;
+	int64_t n_new, draft_max, threads, context, batch, bos;
 	uint64_t kv_mem;
-	double draft_p_min, temperature, top_p, min_p, repeat_penalty;
-	struct opt_list stops, adapters;
-	bool pin, echo, ignore_eos, score, perplexity, bench, json, check;
-} o = {
-	.batch = 16, .draft_max = 16, .draft_p_min = 0.75, .top_k = 40, .repeat_last = 64, .bos = -1,
-	.temperature = 0.8, .top_p = 0.95, .min_p = 0.05, .repeat_penalty = 1,
-};
+	double draft_p_min;
+	struct opt_list adapters;
+	bool pin, echo, score, perplexity, bench, json, check;
+	struct sampling_options sampling;
+	struct open open; /* what a sequence wants, of all these */
+} o = { .batch = 16, .draft_max = 16, .draft_p_min = 0.75, .bos = -1, .sampling = SAMPLING_DEFAULTS };
 
 static const struct opt opts[] = {
 	{ 'n', "predict", "N", OPT_STR, &o.n, 0, 0, "generate N tokens; -1: until the text ends" },
@@ -53,15 +53,7 @@ static const struct opt opts[] = {
 	{ 0, "draft-p-min", "P", OPT_FLOAT, &o.draft_p_min, 0, 1, "until it is less sure than that (0.75)" },
 	{ 0, "check", NULL, OPT_FLAG, &o.check, 0, 0, "first see that every weight is a finite number" },
 	{ 0, "trust", "FILE", OPT_STR, &o.trust, 0, 0, "run only what is signed by a key of this list ($MAI_TRUST)" },
-	{ 0, "temp", "T", OPT_FLOAT, &o.temperature, 0, 100, "temperature; 0: always the likeliest token (0.8)" },
-	{ 0, "top-k", "K", OPT_INT, &o.top_k, 0, MODEL_MAX_VOCAB, "choose among the K likeliest; 0: all (40)" },
-	{ 0, "top-p", "P", OPT_FLOAT, &o.top_p, 0, 1, "choose among the fewest that hold P (0.95)" },
-	{ 0, "min-p", "P", OPT_FLOAT, &o.min_p, 0, 1, "drop what is P times less likely than the best (0.05)" },
-	{ 0, "repeat-penalty", "X", OPT_FLOAT, &o.repeat_penalty, 0.01, 100, "penalty of tokens seen lately; 1: none" },
-	{ 0, "repeat-last", "N", OPT_INT, &o.repeat_last, 0, MODEL_MAX_CONTEXT, "how far back that looks (64)" },
-	{ 0, "seed", "N", OPT_INT, &o.seed, 0, 0x1p53, "seed of the draws (0)" },
-	{ 0, "stop", "TEXT", OPT_LIST, &o.stops, 0, 0, "end before TEXT; may be given several times" },
-	{ 0, "ignore-eos", NULL, OPT_FLAG, &o.ignore_eos, 0, 0, "go on after the end of the text" },
+	SAMPLING_OPTS(o.sampling),
 	{ 0, "echo", NULL, OPT_FLAG, &o.echo, 0, 0, "give the prompt's tokens too" },
 	{ 0, "json", NULL, OPT_FLAG, &o.json, 0, 0, "print figures as JSON" },
 	{ 0 },
@@ -125,14 +117,10 @@ check_options(int operands)
 		return opt_usage(&tool, "--check is for the stages of the pipeline to be given");
 	if (!o.n && o.draft)
 		return opt_usage(&tool, "--draft goes with -n");
-	if (!o.n && (o.echo || o.ignore_eos || o.stops.n > 0))
+	if (!o.n && (o.echo || o.sampling.ignore_eos || o.sampling.stops.n > 0))
 		return opt_usage(&tool, "--echo, --ignore-eos and --stop go with -n");
-	if (o.stops.n > STREAM_MAX_STOPS)
-		return opt_usage(&tool, "more than %d stop texts", STREAM_MAX_STOPS);
-	for (size_t i = 0; i < o.stops.n; i++)
-		if (!*o.stops.item[i] || strlen(o.stops.item[i]) > STREAM_MAX_TEXT)
-			return opt_usage(&tool, "a stop text has 1 to %d bytes", STREAM_MAX_TEXT);
-	return 0;
+	o.open.output = o.n ? OUTPUT_TOKENS : OUTPUT_ROWS;
+	return sampling_read(&tool, &o.sampling, &o.open);
 }
 
 static enum stage_output
@@ -199,32 +187,33 @@ unload(struct run *r)
 	adapters_free(&r->adapters);
 	vocab_free(r->vocab);
 	model_free(r->model);
-	free(o.stops.item);
+	free(o.sampling.biases.item);
+	free(o.sampling.breakers.item);
+	free(o.sampling.stops.item);
 	free(o.adapters.item);
 }
 
 static struct driver_options
 driver_options(void)
 {
-	struct driver_options d = {
+	return (struct driver_options){
 		.slots = (unsigned)o.batch,
 		.generate = o.n != NULL,
 		.n_new = o.n_new,
 		.frame_rows = o.via ? STREAM_MAX_ROWS / 2 : STREAM_MAX_ROWS,
-		.open = {
-			.output = o.n ? OUTPUT_TOKENS : OUTPUT_ROWS,
-			.sampling = {
-				.temperature = (float)o.temperature, .top_p = (float)o.top_p, .min_p = (float)o.min_p,
-				.repeat_penalty = (float)o.repeat_penalty, .repeat_last = (uint32_t)o.repeat_last,
-				.top_k = (uint32_t)o.top_k, .seed = (uint64_t)o.seed, .ignore_eos = o.ignore_eos,
-			},
-			.n_stops = (uint32_t)o.stops.n,
-		},
+		.open = o.open,
 	};
+}
 
-	for (size_t i = 0; i < o.stops.n; i++)
-		d.open.stop[i] = (struct open_text){ (const uint8_t *)o.stops.item[i], (uint32_t)strlen(o.stops.item[i]) };
-	return d;
+/* What the driver of a pipeline can't know, and a stage passes over. */
+static int
+check_biases(const struct run *r)
+{
+	for (uint32_t i = 0; r->model && i < o.open.n_biases; i++)
+		if (o.open.bias[i].token >= r->model->hp.n_vocab)
+			return err_set(ERR_DATA, "%s: --logit-bias of token %u, which the vocabulary of %u does not have", r->name,
+			    o.open.bias[i].token, r->model->hp.n_vocab);
+	return 0;
 }
 
 static int
@@ -336,7 +325,7 @@ drive(struct run *r, struct outcome *sum)
 	struct driver_options d = driver_options();
 	const struct kernels *k;
 
-	if (connect_stages(r) < 0 || (o.draft && open_draft(r) < 0))
+	if (connect_stages(r) < 0 || check_biases(r) < 0 || (o.draft && open_draft(r) < 0))
 		return -1;
 	d.draft = r->draft;
 	if (o.n)

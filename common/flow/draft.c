@@ -186,24 +186,31 @@ sure(struct drafter *d)
 }
 
 int
-drafter_guess(struct drafter *d, uint32_t seq, const struct sampling *how, uint64_t ordinal, const uint32_t *token, size_t n,
+drafter_guess(struct drafter *d, uint32_t seq, const struct open *open, uint64_t ordinal, const uint32_t *token, uint32_t n,
     uint32_t *guess, uint32_t max)
 {
 	struct drafted *q = find(d, seq);
+	struct open wants = *open;
+	double mu = sample_mu(&open->sampling);
+	struct sample_seq at = { .open = &wants, .mu = &mu };
 	uint32_t got = 0;
 	int rc;
 
-	if (!q || mem_grow(&d->text, &d->text_cap, n + DRAFT_MAX, sizeof *d->text) < 0)
+	if (!q || mem_grow(&d->text, &d->text_cap, (size_t)n + DRAFT_MAX, sizeof *d->text) < 0)
 		return -1;
+	wants.ordinal = ordinal;
 	if (max > d->o.max)
 		max = d->o.max;
 	memcpy(d->text, token, n * sizeof *token);
 	rc = catch_up(d, q, token, n);
+	at.token = d->text;
 	while (rc > 0 && got < max && sure(d)) {
-		uint32_t *next = d->text + n + got;
-		*next = sampler_choose(d->sampler, d->logits, how, d->text, n + got, ordinal, (uint32_t)(n + got));
-		guess[got++] = *next;
-		rc = got < max ? forward(d, q, next, 1) : 0;
+		at.pos = n + got;
+		rc = sampler_choose(d->sampler, d->logits, &at, &guess[got]);
+		if (rc <= 0)
+			break;
+		d->text[at.pos] = guess[got++];
+		rc = got < max ? forward(d, q, &d->text[at.pos], 1) : 0;
 	}
 	d->guessed += got;
 	return rc < 0 ? -1 : (int)got;

@@ -33,10 +33,10 @@ void drafter_free(struct drafter *d);
 const struct hash *drafter_vocab(const struct drafter *d);
 
 /*
- * Guesses up to `max` tokens that follow the n tokens of sequence `seq`: how many, which may be 0 as where its context is full; or
- * -1. What it computed of the sequence before is used again as far as the tokens agree.
+ * Guesses up to `max` tokens that follow the n tokens of sequence `seq`, which is opened as `open` says but for its ordinal: how
+ * many, which may be 0 as where its context is full; or -1. What it computed of the sequence before is used again as far as the tokens agree.
  */
-int drafter_guess(struct drafter *d, uint32_t seq, const struct sampling *how, uint64_t ordinal, const uint32_t *token, size_t n,
+int drafter_guess(struct drafter *d, uint32_t seq, const struct open *open, uint64_t ordinal, const uint32_t *token, uint32_t n,
     uint32_t *guess, uint32_t max);
 
 /* Of the last guesses so many were right: for what drafter_free tells under -v. */

@@ -209,7 +209,7 @@ add_drafts(struct driver *d, struct sequence *s, uint32_t *n)
 
 	if (!d->o->draft || s->sent <= s->n_prompt || s->sent < s->n || left == 0 || room == 0)
 		return 0;
-	got = drafter_guess(d->o->draft, s->id, &d->o->open.sampling, s->ordinal, s->token, s->n, token, left < room ? (uint32_t)left : room);
+	got = drafter_guess(d->o->draft, s->id, &d->o->open, s->ordinal, s->token, (uint32_t)s->n, token, left < room ? (uint32_t)left : room);
 	if (got < 0)
 		return -1;
 	for (uint32_t i = 0; i < (uint32_t)got; i++)

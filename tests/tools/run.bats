@@ -208,7 +208,7 @@ generate() {
 		stream tokens -w last <<<"$1" | mai-run "$M" | stream rows >logits
 		yes "$1" | head -n 500 >many
 		generate many -n 1 -b 64 --ignore-eos --temp "$2" --top-k "$3" --top-p "$4" --min-p "$5" \
-			--repeat-penalty "$6" --repeat-last "$8" "$M" >got
+			--repeat-penalty "$6" --repeat-last-n "$8" "$M" >got
 		likelihood sampled logits got "$2" "$3" "$4" "$5" "$6" "$7"
 	}
 	once='1 403 407 261 378'
