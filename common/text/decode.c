@@ -4,14 +4,23 @@
 #include "text/tokens.h"
 #include "text/utf8.h"
 
+const uint8_t *
+vocab_bytes(const struct vocab *v, uint32_t id, size_t *n)
+{
+	*n = token_is_control(v, id) ? 0 : texts_length(&v->piece, id);
+	return texts_at(&v->piece, id);
+}
+
 int
 vocab_piece(const struct vocab *v, uint32_t id, struct buf *out)
 {
+	const uint8_t *bytes;
+	size_t n;
+
 	if (id >= v->n)
 		return err_set(ERR_DATA, "token %u is not in the vocabulary of %u", id, v->n);
-	if (token_is_control(v, id))
-		return 0;
-	return buf_add(out, texts_at(&v->piece, id), texts_length(&v->piece, id));
+	bytes = vocab_bytes(v, id, &n);
+	return buf_add(out, bytes, n);
 }
 
 /* Gives what is whole of part[], replaces what can't become whole, keeps the beginning of a character; all goes at the end. */

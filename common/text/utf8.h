@@ -29,6 +29,17 @@ utf8_length(uint8_t c)
 	return c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
 }
 
+/* The code point that is written so: a well-formed character of n bytes, or its first n. */
+static inline uint32_t
+utf8_code(const uint8_t *s, uint32_t n)
+{
+	uint32_t length = utf8_length(s[0]), code = length == 1 ? s[0] : s[0] & 0x7fu >> length;
+
+	for (uint32_t i = 1; i < n; i++)
+		code = code << 6 | (s[i] & 0x3f);
+	return code;
+}
+
 /* Appends n bytes of text with each ill-formed part replaced. 0 or -1. */
 int utf8_replace(struct buf *out, const char *text, size_t n);
 

@@ -59,6 +59,7 @@ int decoder_end(struct decoder *d, struct buf *out);
 
 /* The raw bytes a token stands for (of a byte token its byte; a control token has none), for stop texts. Appends. */
 int vocab_piece(const struct vocab *v, uint32_t id, struct buf *out);
+const uint8_t *vocab_bytes(const struct vocab *v, uint32_t id, size_t *n); /* the same, where they lie; id is of the vocabulary */
 
 uint32_t vocab_size(const struct vocab *v);
 uint32_t vocab_bos(const struct vocab *v); /* VOCAB_NONE: has none */
