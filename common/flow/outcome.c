@@ -15,7 +15,7 @@ outcome_close(struct outcome *sum, uint64_t sequence, enum close_reason reason, 
 		[CLOSE_CONTEXT] = { ERR_DATA, "the context is full" },
 		[CLOSE_MEMORY] = { ERR_SYSTEM, "no memory for its KV cache" },
 		[CLOSE_REFUSED] = { ERR_DATA, "refused" },
-		[CLOSE_ERROR] = { ERR_DATA, "a token or a result is not valid" },
+		[CLOSE_ERROR] = { ERR_DATA, "a token, a result or a grammar is not valid" },
 	};
 
 	if (ends[reason].text)

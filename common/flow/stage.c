@@ -172,6 +172,7 @@ stage_new(const struct model *m, struct engine *e, const struct vocab *vocab, en
 	s->model = m;
 	s->engine = e;
 	s->vocab = vocab;
+	s->grammars.vocab = vocab;
 	s->output = output;
 	s->in_dtype = STREAM_F32;
 	s->x = mem_alloc64(STREAM_MAX_ROWS * engine_stride(e), sizeof *s->x);
@@ -193,6 +194,7 @@ stage_free(struct stage *s)
 	stage_reset(s);
 	sampler_free(s->sampler);
 	breakers_release(s->breakers);
+	grammars_free(&s->grammars);
 	free(s->x);
 	free(s->logits);
 	free(s);

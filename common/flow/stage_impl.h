@@ -5,6 +5,7 @@
 #include "compute/sample.h"
 #include "stream/seqmap.h"
 #include "flow/breakers.h"
+#include "flow/grammars.h"
 #include "flow/stage.h"
 #include "flow/stop.h"
 
@@ -18,6 +19,8 @@ struct stage_seq {
 	struct open *open; /* what it wants, where a stage has the head */
 	struct breaker_set *breakers; /* of DRY: made when they are first looked for */
 	double mu;         /* of mirostat: begins anew with a fork, a cut and a replay */
+	struct shared_grammar *grammar; /* NULL: none */
+	struct constraint_at grammar_at;
 	uint32_t *token;   /* of the positions so far, where a stage has the head */
 	size_t token_cap;
 	uint32_t prompt;   /* length of the prompt; UINT32_MAX: it has not ended yet */
@@ -37,6 +40,7 @@ struct stage {
 	enum stream_dtype in_dtype; /* of the hidden states that come in */
 	struct sampler *sampler;
 	struct breaker_set *breakers; /* those of the last sequence that had some */
+	struct grammars grammars;
 	struct seqmap seqs;
 
 	/* One batch */
@@ -73,6 +77,15 @@ stage_hops(const struct frame *in)
 /* stage_rows.c: a frame of rows; room for n floats in s->logits. 0 or -1. */
 int stage_rows(struct stage *s, const struct frame *f, stage_emit *emit, void *arg);
 int stage_reserve(struct stage *s, size_t n);
+
+/* stage_grammar.c: finds the grammar that a sequence wants, if any, or ends it, with a message. */
+void stage_take_grammar(struct stage *s, struct stage_seq *q);
+
+/*
+ * Of the logits for position `next` leaves those of tokens that the grammar lets come; generation began at `first`. False: the
+ * sequence has ended.
+ */
+bool stage_constrain(struct stage *s, struct stage_seq *q, float *logits, uint32_t first, uint32_t next);
 
 /* stage_encode.c: the same for an encoder. */
 int stage_encode(struct stage *s, const struct frame *f, stage_emit *emit, void *arg);

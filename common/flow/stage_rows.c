@@ -184,6 +184,8 @@ sample(struct stage *s, size_t i, float *logits)
 		stage_end(s, q, CLOSE_ERROR, next);
 		return false;
 	}
+	if (!stage_constrain(s, q, logits, (uint32_t)first, next))
+		return false;
 	if ((chosen = choose(s, q, logits, next, &token)) <= 0) {
 		stage_end(s, q, chosen < 0 ? CLOSE_MEMORY : CLOSE_ERROR, next);
 		return false;

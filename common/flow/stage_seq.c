@@ -12,6 +12,7 @@ seq_free(struct stage *s, struct stage_seq *q)
 		return;
 	kv_release(engine_kv(s->engine), &q->kv);
 	breakers_release(q->breakers);
+	grammars_release(q->grammar);
 	free(q->open);
 	free(q->token);
 	free(q->embedding);
@@ -81,6 +82,7 @@ stage_open(struct stage *s, const struct frame *f)
 		return -1;
 	if (s->model->has_head && own_open(q, &f->open) < 0)
 		stage_end(s, q, CLOSE_MEMORY, 0);
+	stage_take_grammar(s, q);
 	return 0;
 }
 
@@ -156,6 +158,7 @@ stage_fork(struct stage *s, const struct frame *f)
 	if ((from->open && own_open(q, from->open) < 0) || (!is_encoder(s) && kv_fork(&q->kv, &from->kv, f->pos) != KV_OK) ||
 	    copy_tokens(q, from, f->pos) < 0 || copy_pooled(s, q, from, f->pos) < 0)
 		stage_end(s, q, CLOSE_MEMORY, 0);
+	stage_take_grammar(s, q);
 	return 0;
 }
 
@@ -179,6 +182,7 @@ stage_cut(struct stage *s, const struct frame *f)
 	kv_cut(engine_kv(s->engine), &q->kv, f->pos);
 	if (q->open)
 		q->mu = sample_mu(&q->open->sampling);
+	q->grammar_at = (struct constraint_at){ 0 };
 	if (q->prompt > f->pos)
 		q->prompt = UINT32_MAX;
 }

@@ -87,7 +87,7 @@ enum close_reason {
 	CLOSE_CONTEXT = 3, /* the context is full */
 	CLOSE_MEMORY = 4,  /* no KV memory: may be tried again */
 	CLOSE_REFUSED = 5, /* too many sequences, or what is asked for can't be given: may be tried again */
-	CLOSE_ERROR = 6,   /* a bad row (token, position), or a result that is not finite */
+	CLOSE_ERROR = 6,   /* a bad row (token, position), a result that is not finite, a grammar that is none or lets no token come */
 };
 
 /* "tokens", "f32", "rows", "stop" ...; NULL for an unknown number. The others find a name: false when it is none. */

@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "flow/grammars.h"
 #include "model_sample.h"
 #include "tap.h"
 
@@ -406,6 +407,106 @@ guesses(void)
 	end();
 }
 
+/* ---- grammars ---- */
+
+static void
+opens_grammar(uint32_t seq, const char *gbnf)
+{
+	struct frame f = { .type = FRAME_OPEN, .seq = seq, .open = { .output = OUTPUT_TOKENS } };
+
+	f.open.grammar = (struct open_text){ (const uint8_t *)gbnf, (uint32_t)strlen(gbnf) };
+	give(&f);
+}
+
+/* Three tokens as a prompt, then one at a time those that come, up to position `to`. */
+static void
+generates(uint32_t seq, uint32_t pos, uint32_t to)
+{
+	static struct row prompt[] = { { 0, 0, 4, 0 }, { 0, 1, 5, 0 }, { 0, 2, 6, ROW_WANTED } };
+
+	if (pos == 0) {
+		for (int i = 0; i < 3; i++)
+			prompt[i].seq = seq;
+		give(&(struct frame){ .type = FRAME_ROWS, .n_rows = 3, .rows = prompt });
+		struct row next = s.row[0];
+		give(&(struct frame){ .type = FRAME_PROMPT_END, .seq = seq });
+		s.row[0] = next;
+		s.n_rows = 1;
+		pos = 3;
+	}
+	for (; pos < to && s.n_rows == 1; pos++) {
+		struct row row = token(seq, pos, s.row[0].token);
+		give(&(struct frame){ .type = FRAME_ROWS, .n_rows = 1, .rows = &row });
+	}
+}
+
+/* The row that came last has this token. */
+static bool
+came(uint32_t id)
+{
+	return s.rc == 0 && s.n_rows == 1 && s.row[0].token == id;
+}
+
+static void
+grammars(void)
+{
+	static const char gbnf[] = "root ::= \"t7t\" [89] \"t1\" [0-4] \"t6\"";
+	struct row row;
+
+	begin("m.gguf", STAGE_LOGITS, 0);
+	opens_grammar(1, gbnf);
+	generates(1, 0, 3);
+	tap_ok(came(7) && s.row[0].pos == 3, "a grammar's only token comes");
+	generates(1, 3, 4);
+	row = s.row[0];
+	tap_ok(came(8) || came(9), "then one of two");
+	generates(1, 4, 5);
+	uint32_t third = s.row[0].token;
+	tap_ok(third >= 10 && third <= 14, "then one of five");
+	generates(1, 5, 6);
+	tap_ok(came(6), "then one again");
+	forks(2, 1, 4);
+	give(&(struct frame){ .type = FRAME_ROWS, .n_rows = 1, .rows = &(struct row){ 2, 4, row.token, ROW_WANTED } });
+	tap_ok(came(third), "a fork is where the one it came from was");
+	row = token(1, 6, 6);
+	give(&(struct frame){ .type = FRAME_ROWS, .n_rows = 1, .rows = &row });
+	tap_ok(closed(1, CLOSE_STOP, 7), "the end of the grammar ends the sequence");
+	cuts(2, 3);
+	row = token(2, 3, 7);
+	give(&(struct frame){ .type = FRAME_ROWS, .n_rows = 1, .rows = &row });
+	tap_ok(came(8) || came(9), "what was cut is back where it was");
+	row = token(2, 4, 12);
+	give(&(struct frame){ .type = FRAME_ROWS, .n_rows = 1, .rows = &row });
+	tap_ok(closed(2, CLOSE_ERROR, 5), "after a token that does not match none can come");
+	end();
+}
+
+static void
+grammars_refused(void)
+{
+	char gbnf[64];
+	uint32_t id = 0;
+
+	begin("m.gguf", STAGE_LOGITS, 0);
+	opens_grammar(99, "root ::= (");
+	tap_ok(closed(99, CLOSE_ERROR, 0), "what is no grammar closes its sequence: %s", err_reason());
+	do {
+		snprintf(gbnf, sizeof gbnf, "root ::= \"t%u\"", id);
+		opens_grammar(id++, gbnf);
+	} while (s.n_closed == 0 && id < 99);
+	tap_ok(closed(id - 1, CLOSE_REFUSED, 0) && id == GRAMMARS_MAX + 1, "more than %d different ones are refused", GRAMMARS_MAX);
+	opens_grammar(100, "root ::= \"t3\"");
+	tap_ok(s.rc == 0 && s.n_closed == 0, "but not the same again");
+	closes(5);
+	opens_grammar(101, gbnf);
+	tap_ok(s.rc == 0 && s.n_closed == 0, "nor another one in the place of one that ended");
+	closes(7);
+	opens_grammar(102, "root ::= \"x\"");
+	rows(102, one, 0, 1);
+	tap_ok(closed(102, CLOSE_ERROR, 1), "where no token fits the sequence ends");
+	end();
+}
+
 static void
 make_models(void)
 {
@@ -435,6 +536,8 @@ main(void)
 	embeddings(STAGE_EMBED_LAST, "last");
 	tokens();
 	guesses();
+	grammars();
+	grammars_refused();
 	clear(in_dir("parts"));
 	remove_dir();
 	return tap_done();
