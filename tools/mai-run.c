@@ -16,6 +16,7 @@
 #include "flow/generate.h"
 #include "flow/measure.h"
 #include "flow/stage.h"
+#include "grammar/load.h"
 #include "model/finite.h"
 #include "model/model.h"
 #include "model/types.h"
@@ -23,7 +24,7 @@
 #include "mai-run/sampling.h"
 
 static struct {
-	const char *n, *via, *embed, *trust, *kv_type, *draft;
+	const char *n, *via, *embed, *trust, *kv_type, *draft, *grammar, *json_schema;
 	int64_t n_new, draft_max, threads, context, batch, bos;
 	uint64_t kv_mem;
 	double draft_p_min;
@@ -54,6 +55,8 @@ static const struct opt opts[] = {
 	{ 0, "check", NULL, OPT_FLAG, &o.check, 0, 0, "first see that every weight is a finite number" },
 	{ 0, "trust", "FILE", OPT_STR, &o.trust, 0, 0, "run only what is signed by a key of this list ($MAI_TRUST)" },
 	SAMPLING_OPTS(o.sampling),
+	{ 0, "grammar", "FILE", OPT_STR, &o.grammar, 0, 0, "generate what this grammar (GBNF) allows" },
+	{ 0, "json-schema", "FILE", OPT_STR, &o.json_schema, 0, 0, "or JSON of this schema: a file, or '{...}' itself" },
 	{ 0, "echo", NULL, OPT_FLAG, &o.echo, 0, 0, "give the prompt's tokens too" },
 	{ 0, "json", NULL, OPT_FLAG, &o.json, 0, 0, "print figures as JSON" },
 	{ 0 },
@@ -80,6 +83,7 @@ struct run {
 	struct link *link;
 	struct source *source;
 	struct drafter *draft;
+	struct buf grammar; /* GBNF; empty: none */
 };
 
 static int
@@ -117,8 +121,12 @@ check_options(int operands)
 		return opt_usage(&tool, "--check is for the stages of the pipeline to be given");
 	if (!o.n && o.draft)
 		return opt_usage(&tool, "--draft goes with -n");
-	if (!o.n && (o.echo || o.sampling.ignore_eos || o.sampling.stops.n > 0))
-		return opt_usage(&tool, "--echo, --ignore-eos and --stop go with -n");
+	if (!o.n && (o.echo || o.sampling.ignore_eos || o.sampling.stops.n > 0 || o.grammar || o.json_schema))
+		return opt_usage(&tool, "--echo, --ignore-eos, --stop, --grammar and --json-schema go with -n");
+	if (o.grammar && o.json_schema)
+		return opt_usage(&tool, "--grammar and --json-schema exclude each other");
+	if ((o.grammar && !strcmp(o.grammar, "-")) || (o.json_schema && !strcmp(o.json_schema, "-")))
+		return opt_usage(&tool, "stdin has the tokens: a grammar or schema is read from a file");
 	o.open.output = o.n ? OUTPUT_TOKENS : OUTPUT_ROWS;
 	return sampling_read(&tool, &o.sampling, &o.open);
 }
@@ -176,9 +184,19 @@ load(struct run *r, int n, char **operand)
 	return 0;
 }
 
+static int
+load_constraint(struct run *r)
+{
+	int rc = o.grammar ? load_grammar(o.grammar, &r->grammar) : o.json_schema ? load_schema(o.json_schema, &r->grammar) : 0;
+
+	o.open.grammar = (struct open_text){ r->grammar.data, (uint32_t)r->grammar.len };
+	return rc;
+}
+
 static void
 unload(struct run *r)
 {
+	buf_free(&r->grammar);
 	source_free(r->source);
 	drafter_free(r->draft);
 	link_free(r->link);
@@ -342,7 +360,7 @@ drive(struct run *r, struct outcome *sum)
 static int
 run(struct run *r, int n, char **operand, struct outcome *sum)
 {
-	if (!o.via && load(r, n, operand) < 0)
+	if (load_constraint(r) < 0 || (!o.via && load(r, n, operand) < 0))
 		return -1;
 	if (o.bench)
 		return bench_run(r->model, r->engine, o.json);
