@@ -5,40 +5,19 @@
 
 #include "base/half.h"
 #include "model/blocks.h"
+#include "model/blocks_scales.h"
+#include "model/blocks_search.h"
 
-enum { GROUP_6 = 16, GROUP_K = 32, SCALES_K = 8, TOP_6_BITS = 63, LEVELS_6 = 32 };
+enum { GROUP_6 = 16, GROUP = SEARCH_LINE, GROUPS_K = SEARCH_LEVELS, LEVELS_6 = 32 };
 
-#define TINY 1e-15f /* groups with no larger value are zeros */
+/* What is tried for lines where columns have weights. */
+static const struct search weighed = { -0.9f, 0.05f, 36 };
 
 bool
 blocks_makes(uint32_t type)
 {
-	return type == TYPE_Q4_0 || type == TYPE_Q5_0 || type == TYPE_Q5_1 || type == TYPE_Q4_K || type == TYPE_Q5_K || type == TYPE_Q6_K;
-}
-
-/* To even; |v| is below 2^22. */
-static int
-nearest(float v)
-{
-	return (int)(f32_bits(v + 0x1.8p23f) & 0x7fffff) - 0x400000;
-}
-
-static int
-within(int v, int least, int most)
-{
-	return v < least ? least : v > most ? most : v;
-}
-
-/* The value of the largest magnitude, of equals the first. */
-static float
-largest(const float *x, int n)
-{
-	float most = 0;
-
-	for (int i = 0; i < n; i++)
-		if (fabsf(x[i]) > fabsf(most))
-			most = x[i];
-	return most;
+	return type == TYPE_Q4_0 || type == TYPE_Q4_1 || type == TYPE_Q5_0 || type == TYPE_Q5_1 || type == TYPE_Q4_K || type == TYPE_Q5_K ||
+	    type == TYPE_Q6_K;
 }
 
 /* An f16 of the block; what it is then. */
@@ -51,24 +30,59 @@ put_f16(uint8_t *block, const struct blocks *b, int i, float v)
 	return f32_from_f16(h);
 }
 
-static bool
-fits(float f16)
+/* ---- weights of errors ---- */
+
+static float
+mean_square(const float *x, size_t n)
 {
-	return fabsf(f16) < INFINITY;
+	float sum = 0;
+
+	for (size_t i = 0; i < n; i++)
+		sum += x[i] * x[i];
+	return sum / (float)n;
+}
+
+/* What `by` says of the columns, and the more the larger a value is; `mean` is a mean of squares around it. */
+static void
+weigh(float *weight, const float *x, const float *by, float mean)
+{
+	for (int i = 0; i < GROUP; i++)
+		weight[i] = by[i] * sqrtf(mean + x[i] * x[i]);
+}
+
+static void
+weigh_sizes(float *weight, const float *x)
+{
+	float size = sqrtf(mean_square(x, GROUP));
+
+	for (int i = 0; i < GROUP; i++)
+		weight[i] = size + fabsf(x[i]);
 }
 
 /* ---- blocks of 32 ---- */
 
+/* Where a scale is so small that its inverse is infinite, it is 0 as f16, and the codes don't matter: ggml has 0 there on x86. */
+
 static bool
 make_even(uint8_t *block, const struct blocks *b, const float *x)
 {
-	float d = largest(x, GROUP_K) / (float)-b->offset, inverse = d != 0 ? 1 / d : 0;
-	uint8_t code[GROUP_K];
+	float d = search_largest(x, GROUP) / (float)-b->offset, inverse = d != 0 ? 1 / d : 0;
+	uint8_t code[GROUP];
 
-	for (int i = 0; i < GROUP_K; i++)
-		code[i] = (uint8_t)within((int)(x[i] * inverse + ((float)b->offset + 0.5f)), 0, 2 * b->offset - 1);
+	for (int i = 0; i < GROUP; i++)
+		code[i] = isfinite(inverse) ? (uint8_t)search_within((int)(x[i] * inverse + ((float)b->offset + 0.5f)), 0, 2 * b->offset - 1) : 0;
 	blocks_put_codes(block, b, code);
-	return fits(put_f16(block, b, 0, d));
+	return isfinite(put_f16(block, b, 0, d));
+}
+
+static bool
+make_even_weighed(uint8_t *block, const struct blocks *b, const float *x, const float *weight)
+{
+	uint8_t code[GROUP];
+	float d = search_scale(code, x, weight, GROUP, b->offset);
+
+	blocks_put_codes(block, b, code);
+	return isfinite(put_f16(block, b, 0, d));
 }
 
 static bool
@@ -76,115 +90,74 @@ make_between(uint8_t *block, const struct blocks *b, const float *x)
 {
 	const int top = (1 << blocks_bits(b)) - 1;
 	float least = x[0], most = x[0];
-	uint8_t code[GROUP_K];
+	uint8_t code[GROUP];
 
-	for (int i = 1; i < GROUP_K; i++) {
+	for (int i = 1; i < GROUP; i++) {
 		least = x[i] < least ? x[i] : least;
 		most = x[i] > most ? x[i] : most;
 	}
 	float d = (most - least) / (float)top, inverse = d != 0 ? 1 / d : 0;
-	for (int i = 0; i < GROUP_K; i++)
-		code[i] = (uint8_t)within((int)((x[i] - least) * inverse + 0.5f), 0, top);
+	for (int i = 0; i < GROUP; i++)
+		code[i] = isfinite(inverse) ? (uint8_t)search_within((int)((x[i] - least) * inverse + 0.5f), 0, top) : 0;
 	blocks_put_codes(block, b, code);
-	return fits(put_f16(block, b, 0, d)) && fits(put_f16(block, b, 1, least));
+	return isfinite(put_f16(block, b, 0, d)) && isfinite(put_f16(block, b, 1, least));
+}
+
+static bool
+make_between_weighed(uint8_t *block, const struct blocks *b, const float *x, const float *weight)
+{
+	uint8_t code[GROUP];
+	struct line l = search_line(code, x, weight, (1 << blocks_bits(b)) - 1, weighed);
+
+	blocks_put_codes(block, b, code);
+	return isfinite(put_f16(block, b, 0, l.scale)) && isfinite(put_f16(block, b, 1, -l.deficit));
+}
+
+static bool
+make_32(uint8_t *block, const struct blocks *b, const float *x, const float *by, float mean)
+{
+	float weight[GROUP];
+
+	if (!by)
+		return b->least ? make_between(block, b, x) : make_even(block, b, x);
+	weigh(weight, x, by, mean);
+	return b->least ? make_between_weighed(block, b, x, weight) : make_even_weighed(block, b, x, weight);
 }
 
 /* ---- q4_k, q5_k ---- */
 
-/* weight = scale * code - deficit, which is not negative. */
-struct line {
-	float scale, deficit;
-};
-
-/* What is tried for codes up to `top`: top + from + i / 10 steps over the span. */
-struct search {
-	float from;
-	int steps;
-};
-
-static float
-squared_error(const float *x, const float *weight, const uint8_t *code, float scale, float least)
-{
-	float sum = 0;
-
-	for (int i = 0; i < GROUP_K; i++) {
-		float off = scale * (float)code[i] + least - x[i];
-		sum += weight[i] * (off * off);
-	}
-	return sum;
-}
-
-/* Weighted sums over a group. */
-struct sums {
-	float w, x, code, code2, product;
-};
-
+/* The lines of all groups, and the sums of their weights. */
 static void
-to_codes(uint8_t *code, const float *x, float inverse, float least, int top)
+lines(float *scale, float *deficit, float *sum, uint8_t *code, const struct blocks *b, const float *x, const float *by)
 {
-	for (int i = 0; i < GROUP_K; i++)
-		code[i] = (uint8_t)within(nearest(inverse * (x[i] - least)), 0, top);
+	const struct search plain = blocks_bits(b) == 4 ? (struct search){ -1, 0.1f, 20 } : (struct search){ -0.5f, 0.1f, 15 };
+	float weight[GROUP], mean = by ? 2 * mean_square(x, BLOCKS_MOST) : 0;
+
+	for (int g = 0; g < GROUPS_K; g++, x += GROUP, code += GROUP) {
+		if (by)
+			weigh(weight, x, by + g * GROUP, mean);
+		else
+			weigh_sizes(weight, x);
+		struct line l = search_line(code, x, weight, (1 << blocks_bits(b)) - 1, by ? weighed : plain);
+		scale[g] = l.scale;
+		deficit[g] = l.deficit;
+		sum[g] = 0;
+		for (int i = 0; i < GROUP; i++)
+			sum[g] += weight[i];
+	}
 }
 
-/* The line of least squares through (code, x), whose least value may not be above zero. False: there is none. */
-static bool
-fit(struct sums s, const float *x, const float *weight, const uint8_t *code, float *scale, float *least)
+/* Levels of values of which the largest becomes the highest; their scale. */
+static float
+plain_levels(uint8_t *level, const float *v)
 {
-	s.code = s.code2 = s.product = 0;
-	for (int i = 0; i < GROUP_K; i++) {
-		float c = (float)code[i], w = weight[i];
-		s.code += w * c;
-		s.code2 += w * c * c;
-		s.product += w * c * x[i];
-	}
-	float det = s.w * s.code2 - s.code * s.code;
-	if (!(det > 0))
-		return false;
-	*scale = (s.w * s.product - s.x * s.code) / det;
-	*least = (s.code2 * s.x - s.code * s.product) / det;
-	if (*least > 0) {
-		*least = 0;
-		*scale = s.product / s.code2;
-	}
-	return true;
-}
+	float most = 0;
 
-/* `best` gets the codes that go with it. */
-static struct line
-best_line(uint8_t *best, const float *x, int top, struct search search)
-{
-	float weight[GROUP_K], squares = 0, least = x[0], most = x[0];
-	uint8_t code[GROUP_K];
-	struct sums s = { 0 };
-
-	for (int i = 0; i < GROUP_K; i++)
-		squares += x[i] * x[i];
-	for (int i = 0; i < GROUP_K; i++) {
-		weight[i] = sqrtf(squares / GROUP_K) + fabsf(x[i]);
-		least = x[i] < least ? x[i] : least;
-		most = x[i] > most ? x[i] : most;
-		s.w += weight[i];
-		s.x += weight[i] * x[i];
-	}
-	least = least > 0 ? 0 : least;
-	memset(best, 0, GROUP_K);
-	if (most == least)
-		return (struct line){ 0, -least };
-	float inverse = (float)top / (most - least), scale = 1 / inverse;
-	to_codes(best, x, inverse, least, top);
-	float fewest = squared_error(x, weight, best, scale, least);
-	for (int i = 0; i <= search.steps; i++) {
-		float a, b, error;
-		/* from the best least value so far */
-		to_codes(code, x, (search.from + 0.1f * (float)i + (float)top) / (most - least), least, top);
-		if (!fit(s, x, weight, code, &a, &b) || !((error = squared_error(x, weight, code, a, b)) < fewest))
-			continue;
-		memcpy(best, code, sizeof code);
-		fewest = error;
-		scale = a;
-		least = b;
-	}
-	return (struct line){ scale, -least };
+	for (int g = 0; g < GROUPS_K; g++)
+		most = v[g] > most ? v[g] : most;
+	for (int g = 0; g < GROUPS_K; g++)
+		level[g] = (uint8_t)search_within(search_nearest((most > 0 ? SEARCH_TOP / most : 0) * v[g]), 0, SEARCH_TOP);
+	return most / SEARCH_TOP;
 }
 
 /* 6 bits of 8 scales and deficits, as blocks_scales_6 reads them. */
@@ -199,113 +172,69 @@ put_scales(uint8_t *to, const uint8_t *scale, const uint8_t *deficit)
 }
 
 static bool
-make_k(uint8_t *block, const struct blocks *b, const float *x, struct search search)
+make_k(uint8_t *block, const struct blocks *b, const float *x, const float *by)
 {
 	const int top = (1 << blocks_bits(b)) - 1;
-	struct line line[SCALES_K];
-	float scale = 0, deficit = 0;
-	uint8_t s[SCALES_K], m[SCALES_K], code[BLOCKS_MOST];
+	float scale[GROUPS_K], deficit[GROUPS_K], sum[GROUPS_K];
+	uint8_t s[GROUPS_K], m[GROUPS_K], code[BLOCKS_MOST];
 
-	for (int g = 0; g < SCALES_K; g++) {
-		line[g] = best_line(code + g * GROUP_K, x + g * GROUP_K, top, search);
-		scale = line[g].scale > scale ? line[g].scale : scale;
-		deficit = line[g].deficit > deficit ? line[g].deficit : deficit;
-	}
-	float to_s = scale > 0 ? TOP_6_BITS / scale : 0, to_m = deficit > 0 ? TOP_6_BITS / deficit : 0;
-	float d = put_f16(block, b, 0, scale / TOP_6_BITS), dm = put_f16(block, b, 1, deficit / TOP_6_BITS);
-	for (int g = 0; g < SCALES_K; g++) {
-		s[g] = (uint8_t)within(nearest(to_s * line[g].scale), 0, TOP_6_BITS);
-		m[g] = (uint8_t)within(nearest(to_m * line[g].deficit), 0, TOP_6_BITS);
-		float step = d * (float)s[g], below = dm * (float)m[g];
-		for (int i = g * GROUP_K; step != 0 && i < (g + 1) * GROUP_K; i++)
-			code[i] = (uint8_t)within(nearest((x[i] + below) / step), 0, top);
-	}
+	lines(scale, deficit, sum, code, b, x, by);
+	float d = put_f16(block, b, 0, by ? search_levels(s, scale, sum) : plain_levels(s, scale));
+	float dm = put_f16(block, b, 1, by ? search_levels(m, deficit, sum) : plain_levels(m, deficit));
+	/* of a scale below zero; in q4_k its 8 bits run into those of another, for llama-quantize lets them */
+	for (int g = 0; top > 15 && g < GROUPS_K; g++)
+		s[g] = s[g] < SEARCH_TOP ? s[g] : SEARCH_TOP;
 	put_scales(block + b->bytes_at, s, m);
+	/* codes again, for the scales that came of this */
+	blocks_scales_6(scale, deficit, (const float[]){ d, dm }, block + b->bytes_at, 1);
+	for (int g = 0; g < GROUPS_K; g++)
+		for (int i = g * GROUP; scale[g] != 0 && i < (g + 1) * GROUP; i++)
+			code[i] = (uint8_t)search_within(search_nearest((x[i] - deficit[g]) / scale[g]), 0, top);
 	blocks_put_codes(block, b, code);
-	return fits(d) && fits(dm);
+	return isfinite(d) && isfinite(dm);
 }
 
 /* ---- q6_k ---- */
 
-/* Codes of a group less the offset, by an inverse scale. */
-static void
-to_values(int *value, const float *x, float inverse)
-{
-	for (int i = 0; i < GROUP_6; i++)
-		value[i] = within(nearest(inverse * x[i]), -LEVELS_6, LEVELS_6 - 1);
-}
-
-/* The scale with the least squared error, weighed by squares, of some that take the largest value near the lowest code; and the codes. */
-static float
-best_scale(uint8_t *code, const float *x)
-{
-	float most = largest(x, GROUP_6), scale = 0, best = 0;
-	int value[GROUP_6];
-
-	memset(code, 0, GROUP_6);
-	if (fabsf(most) < TINY)
-		return 0;
-	for (int i = 0; i <= 18; i++) {
-		int step = i == 0 ? 0 : i <= 9 ? i - 10 : i - 9; /* 0 first, then -9 to 9 */
-		float xc = 0, cc = 0;
-		to_values(value, x, -((float)LEVELS_6 + 0.1f * (float)step) / most);
-		for (int k = 0; k < GROUP_6; k++) {
-			float c = (float)value[k], w = x[k] * x[k];
-			xc += w * x[k] * c;
-			cc += w * c * c;
-		}
-		if (i > 0 && !(cc > 0 && xc * xc > best * cc))
-			continue;
-		scale = cc != 0 ? xc / cc : 0;
-		best = scale * xc;
-		for (int k = 0; k < GROUP_6; k++)
-			code[k] = (uint8_t)(value[k] + LEVELS_6); /* not negative */
-	}
-	return scale;
-}
-
 static bool
-make_6(uint8_t *block, const struct blocks *b, const float *x)
+make_6(uint8_t *block, const struct blocks *b, const float *x, const float *by)
 {
 	enum { GROUPS = BLOCKS_MOST / GROUP_6 };
-	float scale[GROUPS], most;
+	float scale[GROUPS], weight[BLOCKS_MOST], most;
 	uint8_t code[BLOCKS_MOST];
 
+	for (int i = 0; i < BLOCKS_MOST; i++)
+		weight[i] = by ? by[i] : x[i] * x[i];
 	for (int g = 0; g < GROUPS; g++)
-		scale[g] = best_scale(code + g * GROUP_6, x + g * GROUP_6);
-	most = largest(scale, GROUPS);
-	if (fabsf(most) < TINY) {
+		scale[g] = search_scale(code + g * GROUP_6, x + g * GROUP_6, weight + g * GROUP_6, GROUP_6, LEVELS_6);
+	most = search_largest(scale, GROUPS);
+	if (fabsf(most) < SEARCH_TINY) {
 		memset(block, 0, type_info(TYPE_Q6_K)->block_bytes);
 		return true;
 	}
 	float inverse = -128 / most, d = put_f16(block, b, 0, 1 / inverse);
 	for (int g = 0; g < GROUPS; g++) {
-		int s = within(nearest(inverse * scale[g]), -128, 127);
+		int s = search_within(search_nearest(inverse * scale[g]), -128, 127);
 		float step = d * (float)s;
 		block[b->bytes_at + g] = (uint8_t)s; /* signed */
 		for (int i = g * GROUP_6; step != 0 && i < (g + 1) * GROUP_6; i++)
-			code[i] = (uint8_t)(within(nearest(x[i] / step), -LEVELS_6, LEVELS_6 - 1) + LEVELS_6);
+			code[i] = (uint8_t)(search_within(search_nearest(x[i] / step), -LEVELS_6, LEVELS_6 - 1) + LEVELS_6);
 	}
 	blocks_put_codes(block, b, code);
-	return fits(d);
+	return isfinite(d);
 }
 
 bool
-blocks_make(uint8_t *block, uint32_t type, const float *x)
+blocks_make(uint8_t *to, uint32_t type, const float *x, const float *by, size_t n)
 {
 	const struct blocks *b = blocks_of(type);
+	const size_t bytes = type_info(type)->block_bytes;
+	float mean = by && b->size == GROUP ? mean_square(x, n) : 0;
 
-	switch (type) {
-	case TYPE_Q4_0:
-	case TYPE_Q5_0:
-		return make_even(block, b, x);
-	case TYPE_Q5_1:
-		return make_between(block, b, x);
-	case TYPE_Q4_K:
-		return make_k(block, b, x, (struct search){ -1, 20 });
-	case TYPE_Q5_K:
-		return make_k(block, b, x, (struct search){ -0.5f, 15 });
-	default:
-		return make_6(block, b, x);
+	for (size_t i = 0; i < n; i += b->size, to += bytes) {
+		const float *of = by ? by + i : NULL;
+		if (!(b->size == GROUP ? make_32(to, b, x + i, of, mean) : type == TYPE_Q6_K ? make_6(to, b, x + i, of) : make_k(to, b, x + i, of)))
+			return false;
 	}
+	return true;
 }

@@ -98,19 +98,8 @@ q8_from_f32(uint8_t *to, const float *from)
 	return true;
 }
 
-static bool
-blocks_from_f32(uint8_t *to, uint32_t type, const float *from, size_t n)
-{
-	const struct type_info *t = type_info(type);
-
-	for (size_t i = 0; i < n; i += t->block, to += t->block_bytes)
-		if (!blocks_make(to, type, from + i))
-			return false;
-	return true;
-}
-
 bool
-quantize_from_f32(void *to, uint32_t type, const float *from, size_t n)
+quantize_row(void *to, uint32_t type, const float *from, const float *by, size_t n)
 {
 	/* Half a step above the largest number, where rounding gives infinity. */
 	float limit = type == TYPE_F16 ? 65520 : type == TYPE_BF16 ? 0x1.ffp127f : INFINITY;
@@ -118,11 +107,17 @@ quantize_from_f32(void *to, uint32_t type, const float *from, size_t n)
 	if (!below(from, n, limit))
 		return false;
 	if (blocks_makes(type))
-		return blocks_from_f32(to, type, from, n);
+		return blocks_make(to, type, from, by, n);
 	if (type != TYPE_Q8_0)
 		return convert_from_f32(to, (enum stream_dtype)type, from, n);
 	for (size_t i = 0; i < n / STREAM_Q8_BLOCK; i++)
 		if (!q8_from_f32((uint8_t *)to + i * STREAM_Q8_BYTES, from + i * STREAM_Q8_BLOCK))
 			return false;
 	return true;
+}
+
+bool
+quantize_from_f32(void *to, uint32_t type, const float *from, size_t n)
+{
+	return quantize_row(to, type, from, NULL, n);
 }

@@ -33,4 +33,7 @@ bool quantize_is_finite(const float *x, size_t n); /* all of them */
  */
 bool quantize_from_f32(void *to, uint32_t type, const float *from, size_t n);
 
+/* The same of a row, where errors count by column as `by` says (model/blocks_make.h); to types that are not made there it is nothing. */
+bool quantize_row(void *to, uint32_t type, const float *from, const float *by, size_t n);
+
 #endif

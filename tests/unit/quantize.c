@@ -66,6 +66,67 @@ ggml(void)
 	tap_ok(quantize_from_f32(q, TYPE_F32, x, N) && memcmp(q, x, N * 4) == 0, "f32 stays");
 }
 
+/* ---- with weights ---- */
+
+enum { ROW = 512, ROWS = 64 };
+
+/* Rows, and how much their columns count: of eight one not at all, the others from 1 to 2^32. `few`: hardly any. */
+static void
+draw_weighed(float *by, bool few)
+{
+	uint64_t s = 88172645463325252;
+
+	for (size_t i = 0; i < ROWS * ROW + ROW; i++) {
+		s ^= s << 13, s ^= s >> 7, s ^= s << 17;
+		float v = (float)((int64_t)(s >> 40) - (1 << 23)) * 0x1p-23f;
+		if (i >= ROW)
+			x[i - ROW] = v * v * v;
+		else if (few)
+			by[i] = s % 32 == 1;
+		else
+			by[i] = s % 8 == 0 ? 0 : (float)(UINT64_C(1) << (s >> 8) % 33);
+	}
+}
+
+/* Hashes of what quantize_q4_0 and so on of llama.cpp's library, as above, give. */
+static void
+weighed(void)
+{
+	static const struct {
+		uint32_t type;
+		const char *hash[2];
+	} v[] = {
+		{ TYPE_Q4_0, { "17f5994fe5553b599281c2ec30be4c225e5c52781fda2d3a98d79fd19691396d",
+		    "d78a1755329085cb5f6cc1a22eb1b32b50ded2f60dc87eadc242d6e9f3c1b444" } },
+		{ TYPE_Q4_1, { "3ab900ec0aa30767cf0a9888d4ff3d37568fe198a3d3d7ca6e8ba087c5477841",
+		    "40bece1007b36221e054aedf389bea1db454d0d98d74c740f07de3374bd7c419" } },
+		{ TYPE_Q5_0, { "e0f6c7e2178b5bac547fd5d2a47e94d04e360b4db9ff03cfa3097c4123b237b8",
+		    "d11af7ab90c3d89cd0c6b6fd64d6c78c4edb1610db6932172f8ecc806fa06d41" } },
+		{ TYPE_Q5_1, { "7f34bd1c1b436fc2954342e7196141b33b47e6f73f2542461cbffd9567eb7b66",
+		    "fa637edb158f4b4afc17f3e6eba30b8800dc8afbb6f3b2770db20c89bc8ca440" } },
+		{ TYPE_Q4_K, { "ce4093b6ddc110f8207561180e7c1ba92d8a8bec81c1a70a006400945c37a6b2",
+		    "68c8ed3574bb43a7d103dcfb632028920acc83da3f00dfcad0ed81e44ec545db" } },
+		{ TYPE_Q5_K, { "9a154f2b5f9b10933a951e308bd0da53dfe7e5802c61f4d7e1848677ad7b9d4b",
+		    "1eea8bd13f1fe7bfd97d91cc06cd347eb66e55fe598e2650d9f38e9b9cbf6619" } },
+		{ TYPE_Q6_K, { "96dd72a6f562c080de9121e2e1a3bb407c45368baf1be885e2e55d2b3cb16f4d",
+		    "3b085380e8f8653e513b199a69f234ed3896782110dc1af6598649f9377b5a6b" } },
+	};
+	float by[ROW];
+
+	for (size_t i = 0; i < sizeof v / sizeof *v; i++)
+		for (int few = 0; few < 2; few++) {
+			const struct type_info *t = type_info(v[i].type);
+			const size_t bytes = ROW / t->block * t->block_bytes;
+			bool good = true;
+			draw_weighed(by, few);
+			for (size_t r = 0; r < ROWS; r++)
+				good &= quantize_row(q + r * bytes, v[i].type, x + r * ROW, by, ROW);
+			tap_ok(good && hash_is(q, ROWS * bytes, v[i].hash[few]), "%s has ggml's bits where %s columns count", t->name, few ? "few" : "most");
+		}
+	tap_ok(quantize_row(q, TYPE_Q8_0, x, by, ROW) && quantize_row(again, TYPE_Q8_0, x, NULL, ROW) && memcmp(q, again, ROW / BLOCK * BYTES) == 0,
+	    "q8_0 is not weighed");
+}
+
 /* ---- by hand ---- */
 
 /* A block of zeros but for the values given: its scale, and whether its first quants are those wanted. */
@@ -109,6 +170,10 @@ by_hand(void)
 	static const int none[] = { 0, 0, 0 };
 	tap_ok(block_is(least, none, 3, 0), "denormals");
 	tap_ok(block_is((const float[]){ -0.0f }, none, 1, 0), "zeros");
+	static const float above[BLOCK] = { 0x1p-140f }, below[BLOCK] = { -0x1p-140f };
+	static const uint8_t zeros[24];
+	tap_ok(quantize_from_f32(q, TYPE_Q5_0, below, BLOCK) && memcmp(q, zeros, 22) == 0 && quantize_from_f32(q, TYPE_Q5_1, above, BLOCK) &&
+	    memcmp(q, zeros, 24) == 0, "denormals of 5 bits, by whose scales nothing can be divided");
 	/* The largest scale of f16 is 65504; what is nearer to 65536 is infinite. */
 	static const float large[] = { 127 * 65504.0f, -127 * 65504.0f, 65504 };
 	static const int most[] = { 127, -127, 1 };
@@ -179,6 +244,7 @@ int
 main(void)
 {
 	ggml();
+	weighed();
 	by_hand();
 	limits();
 	back();
