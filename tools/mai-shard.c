@@ -8,6 +8,7 @@
 #include "base/io.h"
 #include "base/msg.h"
 #include "base/opt.h"
+#include "model/imatrix.h"
 #include "model/info.h"
 #include "model/merge.h"
 #include "model/model.h"
@@ -18,7 +19,7 @@ static const struct opt no_opts[] = { { 0 } };
 static const struct opt_tool top = { "mai-shard", "info [--json] [--ids] MODEL|SHARD...\n"
 	"mai-shard split (-n N | -l RANGES | -b SIZE) [--stock] -o DIR MODEL\n"
 	"mai-shard join -o OUT MANIFEST|SHARD...\n"
-	"mai-shard quantize -q TYPE -o OUT MODEL\n"
+	"mai-shard quantize -q TYPE [--imatrix FILE] -o OUT MODEL\n"
 	"mai-shard merge (--lora ADAPTER[:SCALE] ... | --mean) -o OUT MODEL...",
 	"cuts models into shards, puts them together again, and writes them anew; each verb has a --help of its own", no_opts };
 
@@ -180,22 +181,31 @@ run_join(int argc, char **argv)
 }
 
 static struct {
-	const char *name;
+	const char *name, *imatrix;
 	const struct mixture *mixture;
 } quantize;
 static const struct opt quantize_opts[] = {
 	{ 'q', "type", "TYPE", OPT_STR, &quantize.name, 0, 0, "of the matrices: " MIXTURES },
+	{ 0, "imatrix", "FILE", OPT_STR, &quantize.imatrix, 0, 0, "let errors count by an importance matrix" },
 	{ 'o', "output", "OUT", OPT_STR, &out, 0, 0, "file to write" },
 	TRUST,
 	{ 0 },
 };
-static const struct opt_tool quantize_tool = { "mai-shard quantize", "-q TYPE -o OUT MODEL",
+static const struct opt_tool quantize_tool = { "mai-shard quantize", "-q TYPE [--imatrix FILE] -o OUT MODEL",
 	"writes a stock GGUF with the model's matrices in another type", quantize_opts };
 
 static int
 quantize_model(const struct model *m)
 {
-	return shard_quantize(m, quantize.mixture, out);
+	struct imatrix *im = NULL;
+	int rc = -1;
+
+	if (quantize.imatrix && signed_models(trust, &quantize.imatrix, 1, false) < 0)
+		return -1;
+	if (!quantize.imatrix || (im = imatrix_open(quantize.imatrix, m)))
+		rc = shard_quantize(m, quantize.mixture, im, out);
+	imatrix_free(im);
+	return rc;
 }
 
 static int

@@ -73,10 +73,13 @@ values_type(const struct mixture *x, const struct model *m, int64_t layer)
 }
 
 static uint32_t
-down_type(const struct mixture *x, const struct model *m, int64_t layer)
+down_type(const struct mixture *x, const struct model *m, int64_t layer, bool weighed)
 {
 	int64_t n = m->hp.n_layers;
 
+	/* llama-quantize: a guard against what may happen in the first layers */
+	if (x->type == TYPE_Q4_0 && weighed && layer < n / 8)
+		return TYPE_Q4_1;
 	if (!x->more)
 		return x->type;
 	if (is_falcon(m) && x->type == TYPE_Q4_K)
@@ -85,7 +88,7 @@ down_type(const struct mixture *x, const struct model *m, int64_t layer)
 }
 
 static uint32_t
-wanted(const struct mixture *x, const struct model *m, const struct gguf_tensor *t)
+wanted(const struct mixture *x, const struct model *m, const struct gguf_tensor *t, bool weighed)
 {
 	int64_t layer = model_layer(t->name);
 	bool eight = m->hp.n_experts == 8;
@@ -100,7 +103,7 @@ wanted(const struct mixture *x, const struct model *m, const struct gguf_tensor 
 		return TYPE_Q8_0;
 	if (has(t, "attn_output.weight") && eight && x->more && x->type == TYPE_Q4_K)
 		return TYPE_Q5_K;
-	return has(t, "ffn_down") ? down_type(x, m, layer) : x->type;
+	return has(t, "ffn_down") ? down_type(x, m, layer, weighed) : x->type;
 }
 
 /* In place of a type with blocks of 256. */
@@ -120,9 +123,9 @@ of_32(uint32_t type)
 }
 
 uint32_t
-mixture_type(const struct mixture *x, const struct model *m, const struct gguf_tensor *t)
+mixture_type(const struct mixture *x, const struct model *m, const struct gguf_tensor *t, bool weighed)
 {
-	uint32_t type = wanted(x, m, t);
+	uint32_t type = wanted(x, m, t, weighed);
 
 	if (t->ne[0] % type_info(type)->block != 0)
 		type = of_32(type);

@@ -20,7 +20,10 @@ const struct mixture *mixture_find(const char *name);
 /* All names, with commas, for messages. */
 #define MIXTURES "f32, f16, bf16, q8_0, q6_k, q5_k_m, q4_k_m and q4_0"
 
-/* What a matrix becomes. One whose rows are no whole blocks of that gets a type of smaller blocks, or f16. */
-uint32_t mixture_type(const struct mixture *x, const struct model *m, const struct gguf_tensor *t);
+/*
+ * What a matrix becomes. One whose rows are no whole blocks of that gets a type of smaller blocks, or f16. `weighed`: there is an importance
+ * matrix.
+ */
+uint32_t mixture_type(const struct mixture *x, const struct model *m, const struct gguf_tensor *t, bool weighed);
 
 #endif

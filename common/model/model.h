@@ -182,10 +182,11 @@ int shard_join(const struct model *m, const char *out);
  * Writes a stock GGUF with the matrices in the types of a mixture (model/mixture.h), and what llama-quantize leaves alone
  * (vectors, and some tensors by name) as it is. Matrices whose rows are no whole blocks get another type, which a warning
  * tells. Refused: matrices of types that are not converted, and values that are not finite or too large. Shards have to hold the
- * model that they state, as above.
+ * model that they state, as above. With an importance matrix (model/imatrix.h, NULL: none) errors count by it.
  */
 struct mixture;
-int shard_quantize(const struct model *m, const struct mixture *x, const char *out);
+struct imatrix;
+int shard_quantize(const struct model *m, const struct mixture *x, const struct imatrix *im, const char *out);
 
 /*
  * Reads a manifest and checks it against its files: each is there, in the folder of the manifest, with the size it

@@ -71,13 +71,15 @@ tiled_space(const struct gguf_tensor *t)
 	return c.tiles * c.tile_bytes + c.tiles_in_all * (c.tile_bytes - c.tile_first);
 }
 
-/* Bytes in order, whole blocks at a time, and pages asked for before and let go behind. */
+/* Bytes in order, and pages asked for before and let go behind. */
 static int
 walk(const struct place *p, const uint8_t *from, uint64_t size, plain_sink *sink, void *arg)
 {
 	const struct io_map *map = p->g->borrowed ? NULL : &p->g->map;
-	const uint64_t most = PLAIN_PIECE - PLAIN_PIECE % type_info(p->t->type)->block_bytes;
+	uint64_t row, most;
 
+	type_size(plain_type(p->t), 1, p->t->ne, &row); /* it divides the size, which was checked */
+	most = row < PLAIN_PIECE ? PLAIN_PIECE - PLAIN_PIECE % row : row;
 	for (uint64_t at = 0, n; at < size; at += n) {
 		n = size - at < most ? size - at : most;
 		if (map)

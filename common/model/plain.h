@@ -4,9 +4,9 @@
 
 #include "model/list.h"
 
-enum { PLAIN_PIECE = 4 << 20 }; /* bytes of a piece, or one tile where that is larger */
+enum { PLAIN_PIECE = 4 << 20 }; /* bytes of a piece, or one row or tile where that is larger */
 
-/* Takes the next n bytes of a tensor, which are whole blocks of its type. 0, or -1 to stop. */
+/* Takes the next n bytes of a tensor, which are whole rows where it lies plain. 0, or -1 to stop. */
 typedef int plain_sink(void *arg, const void *data, size_t n);
 
 /* The type of the plain form, and its size. */

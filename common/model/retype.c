@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/msg.h"
+#include "model/imatrix.h"
 #include "model/mixture.h"
 #include "model/plain.h"
 #include "model/quantize.h"
@@ -19,24 +20,30 @@ enum { QUANTIZATION_VERSION = 2 }; /* GGML_QNT_VERSION */
 struct retype {
 	const struct model *m;
 	const struct mixture *mixture;
+	const struct imatrix *im;         /* NULL: none */
 	uint64_t odd;                     /* matrices whose rows are no whole blocks of its type */
 	const struct gguf_tensor *an_odd; /* the first of them */
 };
 
+/* One that says nothing of how this file is made. */
 static bool
 is_other_key(struct gguf_string key)
 {
+	const size_t n = strlen(IMATRIX_KEY_MADE);
+
+	if (key.len > n && memcmp(key.data, IMATRIX_KEY_MADE, n) == 0)
+		return false;
 	return !gguf_string_is(key, KEY_FILE_TYPE) && !gguf_string_is(key, KEY_QUANTIZATION_VERSION);
 }
 
 static int
-put_file_type(void *arg, struct gguf_writer *w)
+put_keys(void *arg, struct gguf_writer *w)
 {
 	const struct retype *r = arg;
 
-	if (gguf_put_u32(w, KEY_QUANTIZATION_VERSION, QUANTIZATION_VERSION) < 0)
+	if (gguf_put_u32(w, KEY_QUANTIZATION_VERSION, QUANTIZATION_VERSION) < 0 || gguf_put_u32(w, KEY_FILE_TYPE, r->mixture->file_type) < 0)
 		return -1;
-	return gguf_put_u32(w, KEY_FILE_TYPE, r->mixture->file_type);
+	return r->im ? imatrix_put_keys(r->im, w) : 0;
 }
 
 /* Names with one of these in them are left alone by llama-quantize, as are those that don't end in "weight". */
@@ -80,7 +87,7 @@ wanted_type(struct retype *r, const struct gguf_tensor *t)
 		return plain_type(t);
 	if (t->ne[0] % type_info(r->mixture->type)->block != 0 && r->odd++ == 0)
 		r->an_odd = t;
-	return mixture_type(r->mixture, r->m, t);
+	return mixture_type(r->mixture, r->m, t, r->im);
 }
 
 /* What keeps its type goes through f32 too, where that can be, so that all is known to be finite. */
@@ -95,12 +102,20 @@ converts(void *arg, const struct place *p, uint32_t *type)
 	return quantize_makes(from);
 }
 
-int
-shard_quantize(const struct model *m, const struct mixture *x, const char *out)
+static bool
+weighs(void *arg, const struct place *p, uint64_t number, float *by)
 {
-	struct retype r = { .m = m, .mixture = x };
-	struct rewrite w = { .m = m, .out = out, .what = "converting", .keeps_key = is_other_key, .put_keys = put_file_type,
-		.converts = converts, .arg = &r };
+	const struct retype *r = arg;
+
+	return r->im && imatrix_columns(r->im, p->t, number, by);
+}
+
+int
+shard_quantize(const struct model *m, const struct mixture *x, const struct imatrix *im, const char *out)
+{
+	struct retype r = { .m = m, .mixture = x, .im = im };
+	struct rewrite w = { .m = m, .out = out, .what = "converting", .keeps_key = is_other_key, .put_keys = put_keys,
+		.converts = converts, .weighs = weighs, .arg = &r };
 
 	if (rewrite_model(&w) < 0)
 		return -1;

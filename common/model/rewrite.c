@@ -20,8 +20,10 @@ struct rewriting {
 	struct tensor_list l;
 	struct fill *fill;    /* one a tensor, in order of the model */
 	void *space;
-	float *x;             /* REWRITE_VALUES, as f32 */
+	uint64_t most;        /* values at a time: REWRITE_VALUES, or the longest row that is weighed */
+	float *x;             /* they, as f32 */
 	void *to;             /* and as they are written */
+	float *by;            /* how much columns count */
 	bool hashes;          /* the model states an id */
 	uint64_t done, total; /* bytes read */
 };
@@ -31,7 +33,7 @@ struct fill {
 	struct rewriting *w;
 	const struct place *p;
 	uint32_t type; /* to be written */
-	bool converts;
+	bool converts, weighed;
 	uint64_t at;   /* values written */
 	FILE *to;
 	crypto_hash_sha256_state state;
@@ -75,20 +77,32 @@ rewrite_need_finite(const struct place *p, uint64_t at, const float *x, size_t n
 	    p->t->name.data, at);
 }
 
+/* How much the columns count of the values that come next; NULL: one as much as another. */
+static const float *
+weights(const struct fill *f)
+{
+	const uint64_t matrix = f->p->t->ne[0] * f->p->t->ne[1];
+
+	if (f->weighed && f->at % matrix == 0)
+		f->w->r->weighs(f->w->r->arg, f->p, f->at / matrix, f->w->by);
+	return f->weighed ? f->w->by : NULL;
+}
+
 static int
 convert(struct fill *f, const uint8_t *data, size_t n)
 {
 	const struct rewriting *w = f->w;
 	const struct type_info *from = type_info(plain_type(f->p->t)), *to = type_info(f->type);
+	const size_t most = f->weighed ? f->p->t->ne[0] : REWRITE_VALUES;
 	bool same = from == to && !w->r->change;
 
 	for (size_t left = n / from->block_bytes * from->block, k; left > 0; left -= k) {
-		k = left < REWRITE_VALUES ? left : REWRITE_VALUES;
+		k = left < most ? left : most;
 		quantize_to_f32(w->x, plain_type(f->p->t), data, k);
 		if (rewrite_need_finite(f->p, f->at, w->x, k) < 0 ||
 		    (w->r->change && w->r->change(w->r->arg, f->p, f->at, w->x, k) < 0))
 			return -1;
-		if (!quantize_from_f32(w->to, f->type, w->x, k))
+		if (!quantize_row(w->to, f->type, w->x, weights(f), k))
 			return err_set(ERR_DATA, "%s: tensor %.*s comes to a value that is too large for type %s", f->p->g->path,
 			    (int)f->p->t->name.len, f->p->t->name.data, to->name);
 		if (put(f, same ? data : w->to, k / to->block * to->block_bytes) < 0)
@@ -145,6 +159,8 @@ put_tensor(struct gguf_writer *to, struct rewriting *w, uint64_t i)
 	if (w->r->converts && (rc = w->r->converts(w->r->arg, f->p, &f->type)) < 0)
 		return -1;
 	f->converts = rc;
+	f->weighed = f->converts && w->r->weighs && w->r->weighs(w->r->arg, f->p, 0, NULL);
+	w->most = f->weighed && t->ne[0] > w->most ? t->ne[0] : w->most;
 	w->total += plain_size(t);
 	memcpy(name, t->name.data, t->name.len);
 	if (!type_size(f->type, t->n_dims, t->ne, &size))
@@ -167,9 +183,10 @@ put_tensors(struct gguf_writer *to, struct rewriting *w)
 			return -1;
 	}
 	w->space = mem_alloc64(most, 1);
-	w->x = mem_alloc64(REWRITE_VALUES, sizeof *w->x);
-	w->to = mem_alloc64(REWRITE_VALUES, sizeof(float));
-	return w->space && w->x && w->to ? 0 : -1;
+	w->x = mem_alloc64(w->most, sizeof *w->x);
+	w->to = mem_alloc64(w->most, sizeof(float));
+	w->by = mem_alloc64(w->most, sizeof *w->by);
+	return w->space && w->x && w->to && w->by ? 0 : -1;
 }
 
 /* ---- the file ---- */
@@ -221,11 +238,12 @@ rewrite_to(struct rewriting *w, struct gguf_writer *to)
 int
 rewrite_model(const struct rewrite *r)
 {
-	struct rewriting w = { .r = r, .hashes = !hash_is_none(&r->m->stated_model_id) };
+	struct rewriting w = { .r = r, .most = REWRITE_VALUES, .hashes = !hash_is_none(&r->m->stated_model_id) };
 	struct gguf_writer *to = gguf_writer_new();
 	int rc = to ? rewrite_to(&w, to) : -1;
 
 	gguf_writer_free(to);
+	free(w.by);
 	free(w.to);
 	free(w.x);
 	free(w.space);

@@ -10,7 +10,7 @@
 
 #include "model/list.h"
 
-enum { REWRITE_VALUES = 1 << 13 }; /* most values at a time: whole blocks of every type that is converted */
+enum { REWRITE_VALUES = 1 << 13 }; /* most values that are changed at a time: whole blocks of every type that is converted */
 
 struct rewrite {
 	const struct model *m; /* all its layers */
@@ -27,6 +27,9 @@ struct rewrite {
 	/* Changes n values of a tensor that is converted, from value `at` on (of row at / ne[0], column at % ne[0]): in order,
 	 * each once. Without it, a tensor that is converted to the type it has keeps its bytes. */
 	int (*change)(void *arg, const struct place *p, uint64_t at, float *x, size_t n);
+	/* How much errors count in the columns of the matrix of that number, of those that lie in the tensor: ne[0] values into
+	 * `by`, for quantize_row. False: one as much as another. Asked with NULL for a tensor whether there will be such. */
+	bool (*weighs)(void *arg, const struct place *p, uint64_t number, float *by);
 	void *arg;
 };
 

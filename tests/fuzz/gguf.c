@@ -1,5 +1,5 @@
 /*
- * Any bytes as a GGUF file, a shard, a manifest or an adapter: opened in memory, where a sanitizer sees its end, then as a file
+ * Any bytes as a GGUF file, a shard, a manifest, an adapter or an importance matrix, also of itself: opened in memory, where a sanitizer sees its end, then as a file
  * by all that looks at models. What is taken can be looked up by its own names, hashed, and written again to the same bytes.
  */
 #include <stdlib.h>
@@ -11,6 +11,7 @@
 #include "base/msg.h"
 #include "model/finite.h"
 #include "model/id.h"
+#include "model/imatrix.h"
 #include "model/info.h"
 #include "model/merge.h"
 #include "model/mixture.h"
@@ -116,12 +117,18 @@ write_anew(struct model *m)
 {
 	static const char to[] = "/dev/null";
 	const struct merge_models twice = { .at = (struct model *[]){ m, m }, .weight = (double[]){ 1, 2 }, .n = 2 };
+	struct imatrix *im;
 
 	msg_level(-1); /* rows that are no multiple of 32 are no news */
 	shard_join(m, to);
-	shard_quantize(m, mixture_find("f32"), to);
-	shard_quantize(m, mixture_find("q8_0"), to);
-	shard_quantize(m, mixture_find("q4_k_m"), to);
+	shard_quantize(m, mixture_find("f32"), NULL, to);
+	shard_quantize(m, mixture_find("q8_0"), NULL, to);
+	shard_quantize(m, mixture_find("q4_k_m"), NULL, to);
+	if ((im = imatrix_open(m->files[0]->path, m))) {
+		shard_quantize(m, mixture_find("q4_0"), im, to);
+		shard_quantize(m, mixture_find("q5_k_m"), im, to);
+	}
+	imatrix_free(im);
 	merge_mean(&twice, to);
 	msg_level(1);
 }

@@ -32,11 +32,12 @@ def numbers(name, kind, form, v):
 
 
 def file(keys, tensors, version=3):
-    """tensors: (name, type, dimensions, bytes)"""
+    """tensors: (name, type, dimensions, bytes, or how many)"""
     infos, data = b"", b""
-    for name, kind, dims, size in tensors:
+    for name, kind, dims, raw in tensors:
         infos += string(name) + struct.pack("<I%dQIQ" % len(dims), len(dims), *dims, kind, len(data))
-        data += bytes(i * 7 % 251 for i in range(size)) + bytes(-size % 32)
+        raw = raw if isinstance(raw, bytes) else bytes(i * 7 % 251 for i in range(raw))
+        data += raw + bytes(-len(raw) % 32)
     head = b"GGUF" + struct.pack("<IQQ", version, len(tensors), len(keys)) + b"".join(keys) + infos
     return head + bytes(-len(head) % 32) + data
 
@@ -118,6 +119,19 @@ def adapter(rank):
                        (b"output.weight.lora_a", 1, (32, rank), 64 * rank), (b"output.weight.lora_b", 0, (rank, 8), 32 * rank)])
 
 
+def imatrix():
+    """A model of two tensors and what an importance matrix has of them, in one file."""
+    keys = [key(b"general.architecture", STRING, string(b"llama")), u32(b"llama.block_count", 1), key(b"general.type", STRING, string(b"imatrix")),
+            texts(b"imatrix.datasets", [b"text"]), u32(b"imatrix.chunk_count", 3), u32(b"imatrix.chunk_size", 8)]
+    tensors = []
+    for name, dims in ((b"blk.0.attn_q.weight", (32, 2, 1)), (b"blk.0.ffn_down_exps.weight", (256, 1, 2))):
+        cols, rows, many = dims
+        sums = struct.pack("<%df" % (cols * many), *(i % 5 * 0.5 for i in range(cols * many)))
+        tensors += [(name, 0, dims, struct.pack("<%df" % (cols * rows * many), *(i % 7 - 3 for i in range(cols * rows * many)))),
+                    (name + b".in_sum2", 0, (cols, many), sums), (name + b".counts", 0, (1, many), struct.pack("<%df" % many, *range(many)))]
+    return file(keys, tensors)
+
+
 def main():
     os.makedirs(FOLDER, exist_ok=True)
     kinds = [key(b"k%d" % kind, kind, struct.pack("<" + form, 1)) for kind, form in enumerate("BbHhIif?", 0)]
@@ -137,6 +151,7 @@ def main():
         "model2": model(2),
         "adapter2": adapter(2),
         "adapter32": adapter(32),
+        "imatrix": imatrix(),
     }
     for name, data in seeds.items():
         with open(os.path.join(FOLDER, name), "wb") as f:

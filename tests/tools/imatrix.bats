@@ -1,0 +1,92 @@
+# Importance matrices: what mai-shard quantize makes of them.
+
+load setup
+load shard
+load stream
+no_leak_check
+
+im() {
+	python3 "$BATS_TEST_DIRNAME/imatrix.py" "$@"
+}
+
+# id_of FILE: the model id
+id_of() {
+	mai-shard info --json --ids "$1" | jq -r .model_id
+}
+
+@test "tensors weighed by it are those of llama-quantize" {
+	need_shared models/arch
+	local model
+	im deep "$SHARED/models/arch/types-f32.gguf" deep.gguf
+	# what llama-quantize --imatrix of llama.cpp 80fb11ac made of these models and files
+	while read -r file type id; do
+		model=$SHARED/models/$file
+		[ "$file" != deep.gguf ] || model=deep.gguf
+		im make "$model" im.gguf
+		mai-shard quantize --quiet -q $type --imatrix im.gguf -o out.gguf "$model"
+		[ "$(id_of out.gguf)" = "$id" ] || fail "$file, $type"
+	done <<-END
+		stories260K.gguf q4_0 89751643af333cb463252d60e44d153c8a5429d0e26a8f885c31796932fa4300
+		arch/types-f32.gguf q4_k_m 3c1dd606d546d544a622b4f14777c57a5fc37b743195377fd525c9967157c91c
+		arch/types-f32.gguf q5_k_m 231c3bfc995c003f08061785f9c8f4621eba4f0b7e6f0501dfdc4a66e4d63daf
+		arch/types-f32.gguf q6_k 6c2f64a27e845c73b30427a3c2bb4071c667ed0626dade59e7c4f38efceac1a4
+		deep.gguf q4_0 055bdfbe8fac05944ba83ad33ad67c5b360e43c1faea2b7db721fffd184729d7
+		arch/qwen3moe.gguf q4_0 1075788ddb2e3fdf02b8438589b4faab1991a5d1a76b011ebb0a04a7664de494
+		arch/qwen3moe.gguf q4_k_m ef12b782645b13e3d3417aaec5109815969b7aa747b4add035ab516bdeafb625
+		arch/deepseek2-mla.gguf q4_0 a07ec34e71ec7ee25dc34ded8bab2c4df0011e58d86a49a090532b62347f45dc
+		arch/deepseek2-mla.gguf q4_k_m 03e96cc7b0a6f6f56f9af30b3968c334246bd64bcbeefe8b69c031c67dc15ca2
+	END
+}
+
+@test "the model tells by which it was made, and no other" {
+	need_shared models/arch/types-f32.gguf
+	local model=$SHARED/models/arch/types-f32.gguf
+	im make "$model" im.gguf
+	keys() {
+		PYTHONPATH=$BATS_TEST_DIRNAME python3 -c 'import gguf, sys
+for name, (_, v) in gguf.File(sys.argv[1]).keys.items():
+    if name.startswith(b"quantize."): print(name.decode(), v.decode() if isinstance(v, bytes) else v)' "$1"
+	}
+	mai-shard quantize -q q4_0 --imatrix im.gguf -o out.gguf "$model"
+	diff <(keys out.gguf) - <<-END
+		quantize.imatrix.file im.gguf
+		quantize.imatrix.dataset nowhere.txt
+		quantize.imatrix.entries_count 7
+		quantize.imatrix.chunks_count 5
+	END
+	mai-shard quantize -q q8_0 -o plain.gguf out.gguf
+	[ -z "$(keys plain.gguf)" ]
+	# q8_0 is not weighed
+	mai-shard quantize -q q8_0 -o plain.gguf "$model"
+	mai-shard quantize -q q8_0 --imatrix im.gguf -o out.gguf "$model"
+	[ "$(id_of plain.gguf)" = "$(id_of out.gguf)" ]
+}
+
+@test "what is wrong with one is said in one line" {
+	need_shared models/arch/types-f32.gguf
+	local model=$SHARED/models/arch/types-f32.gguf name=blk.0.attn_k.weight
+	im make "$model" im.gguf
+	refused() {
+		im spoil im.gguf bad.gguf "$1"
+		says 1 "bad.gguf: $2" mai-shard quantize -q q4_0 --imatrix bad.gguf -o out.gguf "$model"
+	}
+	refused nan "tensor $name.in_sum2: value 3 is nan"
+	refused inf "tensor $name.in_sum2: value 3 is inf"
+	refused negative "tensor $name.in_sum2: value 3 is -1"
+	refused count "tensor $name.counts: value 0 is nan"
+	refused size "of $name there are 255 sums; the model has 256 columns"
+	refused counts "of $name there are 3 counts for 1 matrices"
+	refused f16 "what there is of $name is not F32"
+	refused partner "of $name there is no .counts"
+	refused type "not an importance matrix"
+	says 1 "$model: not an importance matrix" mai-shard quantize -q q4_0 --imatrix "$model" -o out.gguf "$model"
+	says 1 "im.gguf: has nothing of a tensor of $SHARED/models/arch/mamba.gguf" \
+		mai-shard quantize -q q4_0 --imatrix im.gguf -o out.gguf "$SHARED/models/arch/mamba.gguf"
+	says 3 "absent" mai-shard quantize -q q4_0 --imatrix absent -o out.gguf "$model"
+	: >empty
+	says 1 "empty" mai-shard quantize -q q4_0 --imatrix empty -o out.gguf "$model"
+	[ ! -e out.gguf ]
+	im spoil im.gguf other.gguf other
+	says 0 "warning: other.gguf: 1 of 8 entries are of no tensor of the model, blk.9.attn_k.weight the first" \
+		mai-shard quantize -q q4_0 --imatrix other.gguf -o out.gguf "$model"
+}
