@@ -10,6 +10,7 @@
 #include "base/msg.h"
 #include "base/opt.h"
 #include "compute/cpu.h"
+#include "compute/inputs.h"
 #include "flow/bench.h"
 #include "flow/draft.h"
 #include "flow/filter.h"
@@ -24,7 +25,7 @@
 #include "mai-run/sampling.h"
 
 static struct {
-	const char *n, *via, *embed, *trust, *kv_type, *draft, *grammar, *json_schema;
+	const char *n, *via, *embed, *trust, *kv_type, *draft, *imatrix, *grammar, *json_schema;
 	int64_t n_new, draft_max, threads, context, batch, bos;
 	uint64_t kv_mem;
 	double draft_p_min;
@@ -39,7 +40,8 @@ static const struct opt opts[] = {
 	{ 0, "via", "PIPELINE", OPT_STR, &o.via, 0, 0, "drive a pipeline of stages, started with sh -c" },
 	{ 0, "score", NULL, OPT_FLAG, &o.score, 0, 0, "give each token's log-probability" },
 	{ 0, "perplexity", NULL, OPT_FLAG, &o.perplexity, 0, 0, "print the perplexity of a text" },
-	{ 0, "bos", "ID", OPT_INT, &o.bos, 0, MODEL_MAX_VOCAB, "with --perplexity: what each window begins with (BOS)" },
+	{ 0, "imatrix", "FILE", OPT_STR, &o.imatrix, 0, 0, "write how large the inputs of each matrix are, for quantize" },
+	{ 0, "bos", "ID", OPT_INT, &o.bos, 0, MODEL_MAX_VOCAB, "what each window of --perplexity or --imatrix begins with (BOS)" },
 	{ 0, "embed", "mean|cls|last", OPT_MAYBE, &o.embed, 0, 0, "give an embedding of each sequence" },
 	{ 0, "bench", NULL, OPT_FLAG, &o.bench, 0, 0, "measure the speed of prefill and decode" },
 	{ 't', "threads", "N", OPT_INT, &o.threads, 1, POOL_MAX_THREADS, "threads (as many as cores)" },
@@ -67,6 +69,7 @@ static const struct opt_tool tool = {
 	"[-n N] [sampling] SHARD...\n"
 	"mai-run -n N --via PIPELINE [sampling]\n"
 	"mai-run --score|--perplexity|--embed SHARD... | --via PIPELINE\n"
+	"mai-run --imatrix FILE SHARD...\n"
 	"mai-run --bench SHARD...",
 	"Runs a language model, or shards of one: rows in, rows out.",
 	opts,
@@ -77,6 +80,7 @@ struct run {
 	const char *name; /* the first shard's, for messages */
 	struct model *model;
 	struct adapter_list adapters;
+	struct inputs *inputs;
 	struct vocab *vocab;
 	struct engine *engine;
 	struct stage *stage;
@@ -89,24 +93,24 @@ struct run {
 static int
 check_options(int operands)
 {
-	int modes = (o.n != NULL) + o.score + o.perplexity + (o.embed != NULL) + o.bench;
+	int modes = (o.n != NULL) + o.score + o.perplexity + (o.embed != NULL) + (o.imatrix != NULL) + o.bench;
 
 	if (modes > 1)
-		return opt_usage(&tool, "-n, --score, --perplexity, --embed and --bench exclude each other");
+		return opt_usage(&tool, "-n, --score, --perplexity, --embed, --imatrix and --bench exclude each other");
 	if (o.n && !opt_number(o.n, -1, INT64_MAX, &o.n_new))
 		return opt_usage(&tool, "'%s' is no number of tokens", o.n);
 	if (o.via && operands > 0)
 		return opt_usage(&tool, "--via loads no model: '--via' and SHARD exclude each other");
-	if (o.via && (modes == 0 || o.bench))
+	if (o.via && (modes == 0 || o.imatrix || o.bench))
 		return opt_usage(&tool, "--via goes with -n, --score, --perplexity or --embed");
 	if (!o.via && operands == 0)
 		return opt_usage(&tool, "no model given");
 	if (o.embed && *o.embed && strcmp(o.embed, "mean") && strcmp(o.embed, "cls") && strcmp(o.embed, "last"))
 		return opt_usage(&tool, "'%s' is no way to pool: mean, cls or last", o.embed);
-	if (o.bos >= 0 && !o.perplexity)
-		return opt_usage(&tool, "--bos goes with --perplexity");
-	if (o.perplexity && o.context > 0 && o.context < 3)
-		return opt_usage(&tool, "a window of --perplexity has at least 3 positions");
+	if (o.bos >= 0 && !o.perplexity && !o.imatrix)
+		return opt_usage(&tool, "--bos goes with --perplexity or --imatrix");
+	if ((o.perplexity || o.imatrix) && o.context > 0 && o.context < 3)
+		return opt_usage(&tool, "a window of --perplexity or --imatrix has at least 3 positions");
 	if (o.via && ((o.context && !o.perplexity) || o.kv_mem || o.adapters.n > 0))
 		return opt_usage(&tool, "-c, --kv-mem and --lora are for the stages of the pipeline to be given");
 	if (o.via && o.trust)
@@ -156,7 +160,7 @@ check_weights(struct model *m)
 static int
 load(struct run *r, int n, char **operand)
 {
-	const struct engine_options eo = {
+	struct engine_options eo = {
 		.threads = o.threads ? (unsigned)o.threads : pool_cores(), .pin = o.pin, .context = (uint32_t)o.context,
 		.kv_bytes = o.kv_mem, .kv_type = o.kv_type && strcmp(o.kv_type, "f16") == 0 ? TYPE_F16 : TYPE_F32, .adapters = &r->adapters,
 	};
@@ -173,6 +177,8 @@ load(struct run *r, int n, char **operand)
 	if (r->model->has_head && !r->model->hp.how->encoder && !(r->vocab = vocab_open(model_vocab_file(r->model))))
 		return -1;
 	if (adapters_open(&r->adapters, o.adapters.item, o.adapters.n, r->model) < 0)
+		return -1;
+	if (o.imatrix && !(eo.inputs = r->inputs = inputs_new(r->model)))
 		return -1;
 	if (!(r->engine = engine_new(r->model, &eo)) ||
 	    !(r->stage = stage_new(r->model, r->engine, r->vocab, stage_output(&r->model->hp))))
@@ -202,6 +208,7 @@ unload(struct run *r)
 	link_free(r->link);
 	stage_free(r->stage);
 	engine_free(r->engine);
+	inputs_free(r->inputs);
 	adapters_free(&r->adapters);
 	vocab_free(r->vocab);
 	model_free(r->model);
@@ -291,7 +298,7 @@ print_perplexity(const struct perplexity *p)
 	}
 }
 
-/* Positions of a window of --perplexity. What a pipeline's context is, only its stages know. */
+/* Positions of a window of --perplexity or --imatrix. What a pipeline's context is, only its stages know. */
 static uint32_t
 window(const struct run *r)
 {
@@ -302,20 +309,45 @@ window(const struct run *r)
 	return r->engine && engine_context(r->engine) < usual ? engine_context(r->engine) : usual;
 }
 
+/* What each begins with. */
+static uint32_t
+window_bos(const struct run *r)
+{
+	if (o.bos >= 0)
+		return (uint32_t)o.bos;
+	return r->vocab && vocab_adds_bos(r->vocab) ? vocab_bos(r->vocab) : VOCAB_NONE;
+}
+
 static int
 perplexity(struct run *r, const struct driver_options *d, const struct kernels *k, struct outcome *sum)
 {
-	uint32_t bos = r->vocab && vocab_adds_bos(r->vocab) ? vocab_bos(r->vocab) : VOCAB_NONE;
 	struct perplexity p;
 
-	if (o.bos >= 0)
-		bos = (uint32_t)o.bos;
-	if (measure_perplexity(r->link, r->source, d, k, window(r), bos, &p, sum) < 0)
+	if (measure_perplexity(r->link, r->source, d, k, window(r), window_bos(r), &p, sum) < 0)
 		return -1;
 	if (o.via && o.bos < 0 && sum->sequences > 1)
 		msg_warn("windows begin with tokens of the text: the driver of a pipeline knows no BOS but by --bos");
 	print_perplexity(&p);
 	return io_close_stdout();
+}
+
+/* The file is opened first: where that can't be, nothing is computed in vain. */
+static int
+imatrix(struct run *r, const struct driver_options *d, struct outcome *sum)
+{
+	struct io_out out = { 0 };
+	int rc;
+
+	io_out_clean_on_signals();
+	if (io_out_open(&out, o.imatrix) < 0)
+		return -1;
+	rc = measure_windows(r->link, r->source, d, window(r), window_bos(r), sum);
+	if (rc == 0 && sum->sequences == 0)
+		rc = err_set(ERR_DATA, "stdin: no text of two tokens or more");
+	if (rc == 0 && sum->status == 0 && (rc = inputs_write(r->inputs, out.file, o.imatrix, sum->sequences, window(r))) == 0)
+		rc = io_out_commit(&out);
+	io_out_abort(&out);
+	return rc;
 }
 
 /* The stream of scores has stdout: what they come to goes to stderr. */
@@ -350,6 +382,8 @@ drive(struct run *r, struct outcome *sum)
 		return generate(r->link, r->source, &d, o.echo, STDOUT_FILENO, sum);
 	if (o.embed)
 		return measure_embeddings(r->link, r->source, &d, STDOUT_FILENO, sum);
+	if (o.imatrix)
+		return imatrix(r, &d, sum);
 	if (!(k = kernels_best()))
 		return -1;
 	if (o.perplexity)
@@ -365,7 +399,7 @@ run(struct run *r, int n, char **operand, struct outcome *sum)
 	if (o.bench)
 		return bench_run(r->model, r->engine, o.json);
 	/* A part of a model that pools embeddings is the last stage of a pipeline, not its driver. */
-	if (o.n || o.score || o.perplexity || (o.embed && (o.via || r->model->has_embedding)))
+	if (o.n || o.score || o.perplexity || o.imatrix || (o.embed && (o.via || r->model->has_embedding)))
 		return drive(r, sum);
 	return filter_run(r->stage, r->name, STDIN_FILENO, "stdin", STDOUT_FILENO, "stdout", sum);
 }

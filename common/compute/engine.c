@@ -285,6 +285,7 @@ engine_new(const struct model *m, const struct engine_options *o)
 	e->model = m;
 	if (o->adapters)
 		e->adapters = *o->adapters;
+	e->inputs = o->inputs;
 	e->context = o->context ? o->context : hp->context;
 	e->attention_scale = (float)(hp->kv_lora > 0 ? latent_scale(hp) : hp->attention_scale);
 	if (hp->how->ends >> POSITION_EMBD & 1 && e->context > hp->context) {

@@ -27,6 +27,7 @@ struct engine_options {
 	uint64_t kv_bytes; /* of all sequences; 0: no bound */
 	uint32_t kv_type;  /* TYPE_F32 (0) or TYPE_F16 */
 	const struct adapter_list *adapters; /* NULL: none */
+	struct inputs *inputs; /* gathers what goes into the matrices (compute/inputs.h); NULL: nothing does */
 };
 
 /* `m` and the adapters must outlive the engine. NULL with a reason. */

@@ -12,6 +12,7 @@ struct engine {
 	struct pool *pool;
 	struct kv *kv;
 	struct weights weights;
+	struct inputs *inputs;    /* told of what goes into each matrix; NULL: nobody asks */
 	struct rope rope[2];      /* the second for layers with a window, where they have one of their own */
 	uint32_t context;
 	float attention_scale;    /* of scores */
@@ -47,13 +48,12 @@ struct engine {
 struct products {
 	struct engine *e;
 	struct matmul m[3];
-	const struct low_rank *adapters[3]; /* of each, or NULL */
+	const struct weight *w[3];
 	size_t low_at[3];    /* where theirs begins in a row of e->low */
 	size_t low_width;    /* of all */
 	size_t n;
 	size_t chunk;        /* tiles an item */
 	size_t items[3];     /* items of each */
-	const float *bias[3]; /* of each, or NULL */
 	float *add_to;       /* residual: add_to[t][] += y[t][], or NULL */
 	bool gated;          /* m[0] is the gate and m[1] the same rows of `up`: y0 = act(y0) * y1 */
 	bool activated;      /* y = act(y) */

@@ -1,4 +1,5 @@
 #include "compute/engine_impl.h"
+#include "compute/inputs.h"
 #include "model/blocks.h"
 #include "model/tile.h"
 #include "model/types.h"
@@ -59,9 +60,9 @@ run_low(const struct products *p)
 	size_t items = 0;
 
 	for (size_t i = 0; i < p->n; i++) {
-		if (!p->adapters[i])
+		if (!p->w[i]->adapters)
 			continue;
-		const struct weight *a = &p->adapters[i]->a;
+		const struct weight *a = &p->w[i]->adapters->a;
 		products_add(&low, a, p->e->low + p->low_at[i], p->e->low_ld, p->m[i].tokens);
 		low.items[low.n - 1] = (tiles(&low.m[low.n - 1]) + LOW_TILES - 1) / LOW_TILES;
 		items += low.items[low.n - 1];
@@ -76,7 +77,7 @@ add_adapters(const struct products *p, size_t i, size_t first, size_t last)
 	float added[ADD_TOKENS][MOST_TILES * TILE_ROWS] __attribute__((aligned(64)));
 	const struct engine *e = p->e;
 	const struct matmul *m = &p->m[i];
-	const struct low_rank *low = p->adapters[i];
+	const struct low_rank *low = p->w[i]->adapters;
 	size_t rows = (last - first) * TILE_ROWS, low_at = p->low_at[i];
 
 	for (size_t k = 0; k < low->n; k++) {
@@ -122,7 +123,7 @@ add_bias(const struct products *p, size_t i, size_t first, size_t last)
 	size_t at = first * TILE_ROWS, end = last * TILE_ROWS < m->rows ? last * TILE_ROWS : m->rows;
 
 	for (size_t t = 0; t < m->tokens; t++)
-		p->e->kernels->add(m->y + t * m->ldy + at, p->bias[i] + at, end - at);
+		p->e->kernels->add(m->y + t * m->ldy + at, p->w[i]->bias + at, end - at);
 }
 
 static void
@@ -146,9 +147,9 @@ static void
 run_tiles(const struct products *p, size_t i, size_t first, size_t last)
 {
 	p->e->kernels->matmul(&p->m[i], first, last);
-	if (p->adapters[i])
+	if (p->w[i]->adapters)
 		add_adapters(p, i, first, last);
-	if (p->bias[i])
+	if (p->w[i]->bias)
 		add_bias(p, i, first, last);
 }
 
@@ -169,8 +170,7 @@ product_item(void *arg, size_t item)
 void
 products_add(struct products *p, const struct weight *w, float *y, size_t ldy, size_t tokens)
 {
-	p->adapters[p->n] = w->adapters;
-	p->bias[p->n] = w->bias;
+	p->w[p->n] = w;
 	p->low_at[p->n] = p->low_width;
 	p->low_width += w->adapters ? w->adapters->a.rows : 0;
 	p->m[p->n++] = (struct matmul){
@@ -185,6 +185,8 @@ products_run(struct products *p)
 	size_t all = 0, items = 0, shares = 4 * pool_threads(p->e->pool), most = p->m[0].tokens == 1 ? 4 : MOST_TILES;
 	size_t jobs = p->gated ? 1 : p->n;
 
+	for (size_t i = 0; p->e->inputs && i < p->n; i++)
+		inputs_add(p->e->inputs, p->w[i], p->m[i].x, p->m[i].tokens, p->e->pool);
 	if (p->low_width > 0)
 		run_low(p);
 	for (size_t i = 0; i < jobs; i++)

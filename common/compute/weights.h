@@ -20,6 +20,8 @@ struct weight {
 	void *owned;               /* data, where it is not mapped */
 	const float *bias;         /* [rows]; NULL: none */
 	struct low_rank *adapters; /* what they add to it; NULL: nothing */
+	const struct gguf_tensor *tensor; /* that it is of; NULL: an adapter's, or rows of a tensor that has others before */
+	uint32_t number;           /* which of the matrices in the tensor, where they are several */
 };
 
 /* Adapters of one matrix, in order: y = W x, then y += B (A x) for each. All are f32. */

@@ -145,7 +145,7 @@ weight_load_rows(struct weight *w, const struct model *m, const struct model_par
 {
 	const struct gguf_tensor *t = p->tensor;
 
-	*w = (struct weight){ .type = t->type, .rows = p->rows, .cols = t->ne[0] };
+	*w = (struct weight){ .type = t->type, .rows = p->rows, .cols = t->ne[0], .tensor = p->first == 0 ? t : NULL };
 	if (type_is_tiled(t->type))
 		w->type = t->type - TYPE_X16;
 	if (!tile_supports(w->type))
@@ -190,7 +190,7 @@ weight_load_each(struct weight **to, uint32_t n, const struct model *m, uint32_t
 		return -1;
 	for (uint32_t i = 0; i < n; i++) {
 		struct weight *w = &(*to)[i];
-		*w = (struct weight){ .type = p.tensor->type, .rows = p.rows, .cols = p.tensor->ne[0] };
+		*w = (struct weight){ .type = p.tensor->type, .rows = p.rows, .cols = p.tensor->ne[0], .tensor = p.tensor, .number = i };
 		if (interleave(w, p.tensor->data + i * p.rows * row_bytes(w), pool) < 0)
 			return -1;
 	}
@@ -201,7 +201,7 @@ weight_load_each(struct weight **to, uint32_t n, const struct model *m, uint32_t
 int
 weight_load_row(struct weight *w, const struct model_part *p, struct pool *pool)
 {
-	*w = (struct weight){ .type = TYPE_F32, .rows = 1, .cols = p->rows };
+	*w = (struct weight){ .type = TYPE_F32, .rows = 1, .cols = p->rows, .tensor = p->tensor };
 	return interleave(w, p->tensor->data, pool);
 }
 

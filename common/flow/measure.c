@@ -20,7 +20,7 @@ struct measure {
 	struct outcome *sum;
 	const struct kernels *kernels;
 	uint32_t n_vocab;
-	float *logits; /* a copy that may be changed */
+	float *logits; /* a copy that may be changed; NULL: nothing is scored */
 	struct part *part; /* n_parts, by the numbers of their sequences: what was scored */
 	size_t n_parts, part_cap;
 
@@ -273,7 +273,7 @@ cut_window(struct measure *m, struct sequence **out)
 		return -1;
 	w->n_prompt = (uint32_t)n;
 	w->want_from = (uint32_t)n / 2;
-	w->want_to = (uint32_t)n - 1;
+	w->want_to = m->logits ? (uint32_t)n - 1 : w->want_from;
 	w->ordinal = w->number = p.ordinal;
 	p.wanted = w->want_to - w->want_from;
 	for (size_t i = 0; i < n; i++)
@@ -326,8 +326,20 @@ window_closed(void *arg, struct sequence *s)
 	struct measure *m = arg;
 
 	outcome_of(m->sum, s);
-	msg_progress("perplexity", m->sum->sequences, 0, "windows");
+	msg_progress(m->logits ? "perplexity" : "inputs", m->sum->sequences, 0, "windows");
 	return 0;
+}
+
+static int
+run_windows(struct measure *m, struct link *l, const struct driver_options *o)
+{
+	const struct driver_client client = { .arg = m, .fd = source_fd(m->from), .next = next_window, .fill = fill,
+		.row = window_row, .closed = window_closed };
+	int rc = driver_run(l, &client, o);
+
+	msg_progress_end();
+	sequence_free(m->text);
+	return rc;
 }
 
 int
@@ -335,19 +347,29 @@ measure_perplexity(struct link *l, struct source *from, const struct driver_opti
     uint32_t window, uint32_t bos, struct perplexity *p, struct outcome *sum)
 {
 	struct measure m = { .from = from, .sum = sum, .kernels = k, .n_vocab = link_header(l)->width, .window = window, .bos = bos };
-	const struct driver_client client = { .arg = &m, .fd = source_fd(from), .next = next_window, .fill = fill,
-		.row = window_row, .closed = window_closed };
 	int rc = -1;
 
 	*sum = (struct outcome){ 0 };
 	*p = (struct perplexity){ 0 };
 	if (link_gives(l, STREAM_LOGITS, "logits") == 0 && (m.logits = mem_alloc64(m.n_vocab, sizeof *m.logits)))
-		rc = driver_run(l, &client, o);
-	msg_progress_end();
+		rc = run_windows(&m, l, o);
 	if (rc == 0)
 		sum_up(&m, p);
-	sequence_free(m.text);
 	free(m.logits);
+	free(m.part);
+	return rc;
+}
+
+int
+measure_windows(struct link *l, struct source *from, const struct driver_options *o, uint32_t window, uint32_t bos, struct outcome *sum)
+{
+	struct measure m = { .from = from, .sum = sum, .window = window, .bos = bos };
+	struct driver_options one = *o;
+	int rc;
+
+	*sum = (struct outcome){ 0 };
+	one.slots = 1; /* rows in the order of the text */
+	rc = run_windows(&m, l, &one);
 	free(m.part);
 	return rc;
 }

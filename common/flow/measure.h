@@ -40,4 +40,7 @@ int measure_embeddings(struct link *l, struct source *from, const struct driver_
 int measure_perplexity(struct link *l, struct source *from, const struct driver_options *o, const struct kernels *k,
     uint32_t window, uint32_t bos, struct perplexity *p, struct outcome *sum);
 
+/* The same windows, for what the engine gathers on the way (compute/inputs.h): nothing is scored. */
+int measure_windows(struct link *l, struct source *from, const struct driver_options *o, uint32_t window, uint32_t bos, struct outcome *sum);
+
 #endif

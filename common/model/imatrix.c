@@ -231,3 +231,30 @@ imatrix_put_keys(const struct imatrix *im, struct gguf_writer *w)
 		return -1;
 	return im->chunks > 0 ? gguf_put_u32(w, IMATRIX_KEY_MADE "chunks_count", (uint32_t)im->chunks) : 0;
 }
+
+/* ---- writing ---- */
+
+int
+imatrix_put_text(struct gguf_writer *w, uint64_t chunks, uint32_t chunk_size)
+{
+	if (gguf_put_string(w, IMATRIX_KEY_TYPE, IMATRIX_TYPE) < 0 || gguf_put_strings(w, IMATRIX_KEY_DATASETS, NULL, 0) < 0)
+		return -1;
+	return gguf_put_u32(w, IMATRIX_KEY_CHUNKS, (uint32_t)chunks) < 0 ? -1 : gguf_put_u32(w, IMATRIX_KEY_CHUNK_SIZE, chunk_size);
+}
+
+/* One row for each count. Like GGML's, a tensor of one row has one dimension. */
+static int
+put(struct gguf_writer *w, const char *name, const float *x, uint64_t n, uint64_t rows)
+{
+	const uint64_t ne[] = { n / rows, rows };
+
+	return gguf_put_tensor(w, name, TYPE_F32, rows > 1 ? 2 : 1, ne, x, n * sizeof *x);
+}
+
+int
+imatrix_put(struct gguf_writer *w, struct gguf_string name, const float *sums, uint64_t n, const float *counts, uint64_t n_counts)
+{
+	struct names names = names_of(name);
+
+	return put(w, names.sums, sums, n, n_counts) < 0 ? -1 : put(w, names.counts, counts, n_counts, n_counts);
+}

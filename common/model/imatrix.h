@@ -17,9 +17,12 @@
 #define IMATRIX_KEY_TYPE "general.type"
 #define IMATRIX_TYPE "imatrix"
 #define IMATRIX_KEY_DATASETS "imatrix.datasets"
-#define IMATRIX_KEY_CHUNKS "imatrix.chunk_count" /* of text */
+#define IMATRIX_KEY_CHUNKS "imatrix.chunk_count"    /* of text, */
+#define IMATRIX_KEY_CHUNK_SIZE "imatrix.chunk_size" /* and tokens in each */
 #define IMATRIX_SUMS ".in_sum2"
 #define IMATRIX_COUNTS ".counts"
+
+/* ---- reading ---- */
 
 struct imatrix;
 
@@ -36,5 +39,11 @@ bool imatrix_columns(const struct imatrix *im, const struct gguf_tensor *t, uint
 /* The keys quantize.imatrix.* of a model that was made with it, as llama-quantize sets them. 0 or -1. */
 #define IMATRIX_KEY_MADE "quantize.imatrix."
 int imatrix_put_keys(const struct imatrix *im, struct gguf_writer *w);
+
+/* ---- writing ---- */
+
+/* What is known of the text, and then each tensor: n sums and n_counts counts, which must live until all is written. 0 or -1. */
+int imatrix_put_text(struct gguf_writer *w, uint64_t chunks, uint32_t chunk_size);
+int imatrix_put(struct gguf_writer *w, struct gguf_string name, const float *sums, uint64_t n, const float *counts, uint64_t n_counts);
 
 #endif

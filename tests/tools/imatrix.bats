@@ -1,4 +1,4 @@
-# Importance matrices: what mai-shard quantize makes of them.
+# Importance matrices: what mai-run gathers, and what mai-shard quantize makes of it.
 
 load setup
 load shard
@@ -12,6 +12,53 @@ im() {
 # id_of FILE: the model id
 id_of() {
 	mai-shard info --json --ids "$1" | jq -r .model_id
+}
+
+# gather ARGUMENTS: mai-run --imatrix says nothing
+gather() {
+	run -0 mai-run --imatrix "$@"
+	[ -z "$output" ] || fail "$output"
+}
+
+@test "of the first layer it has the embeddings' squares, of the next those of the states before it" {
+	need_shared models/stories260K.gguf
+	local text
+	text=$(printf 'Once upon a time there was a little girl. %.0s' {1..9})
+	mai-tokenize -m "$M" "$text" >text.mai
+	gather im.gguf -c 32 "$M" <text.mai
+	mai-cat --ids <text.mai | im first "$M" im.gguf 32 1
+	# a window's rows are those of a text of its length: then hidden states are what goes in
+	mai-tokenize -m "$M" "Once upon a time there was a little girl." >short.mai
+	gather short.gguf "$M" <short.mai
+	mai-shard split -l 0-1,2-4 -o parts "$M"
+	mai-run parts/0.gguf <short.mai | mai-cat --npy >hidden.npy
+	im layer 2 "$M" short.gguf hidden.npy
+	run ! im layer 1 "$M" short.gguf hidden.npy
+}
+
+@test "it is the same on any number of threads, sequences and shards, and any processor" {
+	need_shared models/arch/qwen3moe.gguf
+	local model=$SHARED/models/arch/qwen3moe.gguf
+	head -c 3000 "$SHARED/models/arch/README.md" | mai-tokenize -l -m "$model" >text.mai
+	gather want.gguf -c 16 -t 1 "$model" <text.mai
+	im experts "$model" want.gguf
+	gather got.gguf -c 16 -t 3 -b 1 "$model" <text.mai
+	cmp got.gguf want.gguf
+	MAI_CPU=scalar gather got.gguf -c 16 -t 2 "$model" <text.mai
+	cmp got.gguf want.gguf
+	mai-shard split -n 2 -o parts "$model"
+	gather got.gguf -c 16 parts/manifest.json <text.mai
+	cmp got.gguf want.gguf
+	mai-run --imatrix - -c 16 "$model" <text.mai | cmp - want.gguf
+}
+
+@test "experts that no row went to are told of, and count alike" {
+	need_shared models/arch/deepseek2-mla.gguf
+	local model=$SHARED/models/arch/deepseek2-mla.gguf
+	mai-tokenize -m "$model" "a dog" >text.mai
+	run -0 --separate-stderr mai-run --imatrix im.gguf "$model" <text.mai
+	[ "${#stderr_lines[@]}" = 1 ] && [[ $stderr == *"warning: "*" matrices of experts had no input, those of blk.1.ffn_down_exps.weight the first"* ]] || fail "$stderr"
+	mai-shard quantize --quiet -q q4_k_m --imatrix im.gguf -o out.gguf "$model"
 }
 
 @test "tensors weighed by it are those of llama-quantize" {
@@ -89,4 +136,29 @@ for name, (_, v) in gguf.File(sys.argv[1]).keys.items():
 	im spoil im.gguf other.gguf other
 	says 0 "warning: other.gguf: 1 of 8 entries are of no tensor of the model, blk.9.attn_k.weight the first" \
 		mai-shard quantize -q q4_0 --imatrix other.gguf -o out.gguf "$model"
+}
+
+@test "mai-run --imatrix: wrong usage, no text, a text that fails, and a full disk" {
+	need_shared models/stories260K.gguf
+	fails() {
+		local wanted=$1 words=$2
+		shift 2
+		run -"$wanted" --separate-stderr "$@"
+		[ -z "$output" ] && [ "${#stderr_lines[@]}" = 1 ] && [[ $stderr == "mai-run: "*"$words"* ]] || fail "$stderr"
+		[ -z "$(ls -A | grep out)" ]
+	}
+	mai-tokenize -m "$M" "Once upon a time" >text.mai
+	mai-tokenize -m "$M" "" >empty.mai
+	fails 2 "exclude each other" mai-run --imatrix out.gguf --perplexity "$M"
+	fails 2 "--via goes with" mai-run --imatrix out.gguf --via cat
+	fails 2 "at least 3 positions" mai-run --imatrix out.gguf -c 2 "$M"
+	fails 1 "no text of two tokens" mai-run --imatrix out.gguf "$M" <empty.mai
+	fails 3 "absent/out.gguf" mai-run --imatrix absent/out.gguf "$M" <text.mai
+	fails 3 "No space left" mai-run --imatrix /dev/full "$M" <text.mai
+	head -c 100 text.mai >cut.mai
+	fails 1 "stdin" mai-run --imatrix out.gguf "$M" <cut.mai
+	echo "1 2 100000" | mai-cat --from-ids >bad.mai
+	fails 1 "a token or a result is not valid at position 2" mai-run --imatrix out.gguf "$M" <bad.mai
+	mai-shard split -n 2 -o parts "$M"
+	fails 1 "not a whole model" mai-run --imatrix out.gguf parts/0.gguf <text.mai
 }
