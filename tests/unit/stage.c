@@ -507,6 +507,86 @@ grammars_refused(void)
 	end();
 }
 
+/* The tokens that follow positions [pos, 10) of the text, which comes a row a frame. */
+static const uint32_t *
+follow(uint32_t seq, uint32_t pos)
+{
+	static uint32_t all[4][10];
+	static int at;
+	uint32_t *t = all[at++ % 4];
+
+	memset(t, 0xff, sizeof *all);
+	for (uint32_t i = pos; i < 10; i++) {
+		rows(seq, "abaabcabab", i, i + 1);
+		t[i] = s.row[0].token;
+	}
+	return t;
+}
+
+static void
+samples(uint32_t seq, const struct open *o)
+{
+	struct frame f = { .type = FRAME_OPEN, .seq = seq, .open = *o };
+
+	f.open.output = OUTPUT_TOKENS;
+	f.open.sampling.ignore_eos = true;
+	give(&f);
+}
+
+static void
+sampling(void)
+{
+	struct logit_bias bias[VOCAB];
+	struct open o = { .sampling = sampling_none };
+	const uint32_t *whole, *anew;
+
+	begin("m.gguf", STAGE_LOGITS, 0);
+	for (uint32_t i = 0; i < VOCAB; i++)
+		bias[i] = (struct logit_bias){ i, -INFINITY };
+	o.bias = bias;
+	o.n_biases = VOCAB;
+	samples(1, &o);
+	rows(1, one, 0, 4);
+	tap_ok(closed(1, CLOSE_ERROR, 1) && s.n_rows == 0, "where every token is forbidden the sequence ends as an error");
+	bias[7].bias = -1;
+	samples(2, &o);
+	bias[7].bias = -INFINITY; /* the stage has its own */
+	rows(2, one, 0, 4);
+	tap_ok(s.n_rows == 4 && s.row[0].token == 7 && s.row[3].token == 7, "where all but one are, that one comes");
+	o.n_biases = 0;
+
+	o.sampling.temperature = 2;
+	samples(3, &o);
+	whole = follow(3, 0);
+	o.sampling.dry_multiplier = 50;
+	o.sampling.dry_base = 2;
+	o.sampling.dry_penalty_last_n = 64;
+	samples(4, &o);
+	tap_ok(memcmp(follow(4, 0), whole, 10 * sizeof *whole) != 0, "DRY changes tokens");
+	o.n_breakers = 1;
+	o.breaker[0] = (struct open_text){ (const uint8_t *)"t", 1 };
+	samples(5, &o);
+	tap_ok(memcmp(follow(5, 0), whole, 10 * sizeof *whole) == 0, "but none where every token breaks repetitions");
+
+	o = (struct open){ .sampling = sampling_none };
+	o.sampling.temperature = 2;
+	o.sampling.mirostat = 2;
+	o.sampling.mirostat_tau = 1;
+	o.sampling.mirostat_eta = 0.75f;
+	samples(6, &o);
+	whole = follow(6, 0);
+	samples(7, &o);
+	for (uint32_t i = 0; i < 5; i++)
+		give(&(struct frame){ .type = FRAME_ROWS, .n_rows = 1, .rows = &(struct row){ 7, i, (uint32_t)"abaab"[i] % VOCAB, 0 } });
+	anew = follow(7, 5);
+	tap_ok(memcmp(anew + 5, whole + 5, 5 * sizeof *whole) != 0, "mirostat chooses by the tokens that it has chosen");
+	forks(8, 6, 5);
+	tap_ok(memcmp(follow(8, 5), anew, 10 * sizeof *whole) == 0, "a fork begins with it anew, as one whose tokens were given");
+	cuts(6, 5);
+	tap_ok(memcmp(follow(6, 5), anew, 10 * sizeof *whole) == 0, "and so does what was cut");
+	end();
+}
+
 static void
 make_models(void)
 {
@@ -538,6 +618,7 @@ main(void)
 	guesses();
 	grammars();
 	grammars_refused();
+	sampling();
 	clear(in_dir("parts"));
 	remove_dir();
 	return tap_done();
