@@ -21,6 +21,7 @@ struct stage_seq {
 	double mu;         /* of mirostat: begins anew with a fork, a cut and a replay */
 	struct shared_grammar *grammar; /* NULL: none */
 	struct constraint_at grammar_at;
+	uint32_t chosen;   /* the position of the token chosen last, 0: none; mu and grammar_at stand there */
 	uint32_t *token;   /* of the positions so far, where a stage has the head */
 	size_t token_cap;
 	uint32_t prompt;   /* length of the prompt; UINT32_MAX: it has not ended yet */

@@ -195,6 +195,7 @@ sample(struct stage *s, size_t i, float *logits)
 		return false;
 	}
 	q->token[next] = token;
+	q->chosen = next;
 	stop = stops_check(q->open, s->vocab, q->token, first, (size_t)next + 1, &at);
 	if (stop < 0 || stop == STOP_HIT) {
 		stage_end(s, q, stop < 0 ? CLOSE_MEMORY : CLOSE_STOP, (uint32_t)at);

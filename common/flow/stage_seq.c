@@ -180,9 +180,11 @@ stage_cut(struct stage *s, const struct frame *f)
 	if (q->pooled > f->pos)
 		q->pooled = f->pos;
 	kv_cut(engine_kv(s->engine), &q->kv, f->pos);
-	if (q->open)
+	if (f->pos < q->chosen) {
 		q->mu = sample_mu(&q->open->sampling);
-	q->grammar_at = (struct constraint_at){ 0 };
+		q->grammar_at = (struct constraint_at){ 0 };
+		q->chosen = 0;
+	}
 	if (q->prompt > f->pos)
 		q->prompt = UINT32_MAX;
 }

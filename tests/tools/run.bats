@@ -314,6 +314,7 @@ drafts() {
 	mai-tokenize -m "$M" -l <prompts >in.mai
 	drafts --temp 0 "$M"
 	drafts -b 1 --stop ' the' "$M"
+	drafts --mirostat 2 "$M"
 	drafts --repeat-penalty 1.3 --via "$via"
 }
 
