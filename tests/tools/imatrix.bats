@@ -158,7 +158,7 @@ for name, (_, v) in gguf.File(sys.argv[1]).keys.items():
 	head -c 100 text.mai >cut.mai
 	fails 1 "stdin" mai-run --imatrix out.gguf "$M" <cut.mai
 	echo "1 2 100000" | mai-cat --from-ids >bad.mai
-	fails 1 "a token or a result is not valid at position 2" mai-run --imatrix out.gguf "$M" <bad.mai
+	fails 1 "a token, a result or a grammar is not valid at position 2" mai-run --imatrix out.gguf "$M" <bad.mai
 	mai-shard split -n 2 -o parts "$M"
 	fails 1 "not a whole model" mai-run --imatrix out.gguf parts/0.gguf <text.mai
 }
