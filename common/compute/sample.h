@@ -3,8 +3,8 @@
  *
  * The choice is a pure function of the logits, the settings, the tokens before and the draws, and a draw is a pure
  * function of seed, ordinal and position: a sequence goes on anywhere as it would have gone on here. The one exception is
- * mirostat, which steers by the surprise of the tokens that were chosen before: its mu is carried along by the caller, and begins
- * anew where a sequence begins anew from its tokens.
+ * mirostat, which steers by the surprise of the tokens that were chosen before: its mu is carried along by the caller. A sequence that
+ * is sent again has all its tokens chosen again, and so the same mu.
  *
  * The steps and their order are llama.cpp's: logit biases; repeat, presence and frequency penalties; DRY; top-n-sigma; top-k;
  * typical-p; top-p; min-p; XTC; temperature, which may be dynamic; the draw. With mirostat: logit biases; temperature; mirostat.

@@ -181,6 +181,8 @@ admit(struct driver *d)
 static bool
 wanted(const struct driver *d, const struct sequence *s, uint32_t pos)
 {
+	if (d->o->generate && d->o->open.sampling.mirostat) /* which a sequence that is sent again begins by its first choice */
+		return pos + 1 >= s->n_prompt;
 	if (d->o->generate)
 		return pos + 1 == s->n;
 	return pos >= s->want_from && pos < s->want_to;

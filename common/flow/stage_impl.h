@@ -18,7 +18,7 @@ struct stage_seq {
 	uint32_t pending;  /* rows of the batch being made; of an encoder all that came */
 	struct open *open; /* what it wants, where a stage has the head */
 	struct breaker_set *breakers; /* of DRY: made when they are first looked for */
-	double mu;         /* of mirostat: begins anew with a fork, a cut and a replay */
+	double mu;         /* of mirostat: begins anew with a fork, and with a cut that takes back what was chosen */
 	struct shared_grammar *grammar; /* NULL: none */
 	struct constraint_at grammar_at;
 	uint32_t chosen;   /* the position of the token chosen last, 0: none; mu and grammar_at stand there */

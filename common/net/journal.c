@@ -448,7 +448,10 @@ rows_at_once(const struct known *k, size_t from, size_t to)
 	return n;
 }
 
-/* Rows of a sequence from `from` to before `to`, none of them wanted: their outputs are known. */
+/*
+ * Rows of a sequence from `from` to before `to`, none of them wanted: their outputs are known. But mirostat steers by its choices: they
+ * are made again.
+ */
 static int
 replay_rows(struct replay *r, const struct known *k, size_t from, size_t to)
 {
@@ -462,7 +465,8 @@ replay_rows(struct replay *r, const struct known *k, size_t from, size_t to)
 			const struct place *p = &k->row[from + i];
 			j->row[i] = p->block->row[p->i];
 			j->row[i].seq = k->open.seq; /* a fork's first rows were its parent's */
-			j->row[i].flags &= ~(uint32_t)ROW_WANTED;
+			if (!k->open.open.sampling.mirostat)
+				j->row[i].flags &= ~(uint32_t)ROW_WANTED;
 			if (row_bytes > 0 && block_copy(&j->blocks, p->block, p->i, j->data + i * row_bytes) < 0)
 				return -1;
 		}

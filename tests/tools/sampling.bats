@@ -72,6 +72,16 @@ generate() {
 	done
 }
 
+@test "mirostat goes on as it would have where a sequence waited for memory and was sent again" {
+	for version in 1 2; do
+		generate --mirostat $version --mirostat-lr 0.9 --mirostat-ent 1.5 -n 90 "$M" >roomy
+		mai-run -n 90 --ignore-eos --mirostat $version --mirostat-lr 0.9 --mirostat-ent 1.5 --kv-mem 400K "$M" <prompts | mai-cat --ids | cmp - roomy
+		mai-run -n 90 --ignore-eos --mirostat $version --mirostat-lr 0.9 --mirostat-ent 1.5 --via "tee asked.mai | mai-run --kv-mem 400K $M" <prompts |
+			mai-cat --ids | cmp - roomy
+		[ "$(mai-cat asked.mai | grep -c ^open)" -gt 3 ] # more than there are sequences
+	done
+}
+
 @test "a forbidden token does not come, a favoured one does; the likeliest comes with settings that do nothing" {
 	generate --temp 0 "$M" >likeliest
 	grep -qw 261 likeliest

@@ -114,6 +114,22 @@ check_answers(void)
 	journal_free(j);
 }
 
+/* Its choices lead to those behind them: the new stage makes them again. */
+static void
+check_mirostat(void)
+{
+	struct journal *j = journal_new(1 << 20);
+	struct frame open = opens, f = rows(0, 3);
+	size_t known;
+
+	open.open.sampling.mirostat = 2;
+	settled(j, &open);
+	settled(j, &f);
+	struct seen s = replay(j, (struct strip){ 0 }, &known);
+	tap_ok(strcmp(s.text, "or") == 0 && known == 2 && s.rows == 3 && s.row[2].flags == ROW_WANTED, "with mirostat what was wanted is wanted again");
+	journal_free(j);
+}
+
 static void
 check_cut_fork_close(void)
 {
@@ -212,6 +228,7 @@ int
 main(void)
 {
 	check_answers();
+	check_mirostat();
 	check_cut_fork_close();
 	check_own_close();
 	check_file();
