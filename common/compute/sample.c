@@ -1,3 +1,4 @@
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -110,6 +111,9 @@ choose(const struct sampler *s, const struct sample_seq *q)
 
 /* ---- the chain ---- */
 
+/* Temperatures below have no reciprocal, and are 0. */
+static const float least_temperature = FLT_MIN;
+
 /* Whether the likeliest token is chosen whatever the steps behind the penalties are. */
 static bool
 is_greedy(const struct sampling *how)
@@ -117,8 +121,8 @@ is_greedy(const struct sampling *how)
 	bool others = how->typical_p < 1 || how->xtc_probability > 0 || how->dynatemp_range > 0;
 
 	if (how->mirostat)
-		return how->temperature <= 0;
-	return how->top_k == 1 || (how->temperature <= 0 && !others);
+		return how->temperature < least_temperature;
+	return how->top_k == 1 || (how->temperature < least_temperature && !others);
 }
 
 /* The temperature, by the candidates' entropy where it is dynamic: 0 where they leave no doubt, the whole range where all are alike. */
@@ -126,13 +130,15 @@ static float
 temperature(struct sampler *s, const struct sampling *how)
 {
 	double least = (double)how->temperature - (double)how->dynatemp_range, most = (double)how->temperature + (double)how->dynatemp_range;
-	double entropy, power;
+	double entropy, log_power;
 
 	if (how->dynatemp_range <= 0 || s->n < 2)
 		return how->temperature;
 	entropy = sample_entropy(s, sample_softmax(s, 1)) / mathd_log((double)s->n);
-	power = entropy > 0 ? mathd_pow(entropy, (double)how->dynatemp_exponent) : how->dynatemp_exponent == 0;
-	return (float)((least > 0 ? least : 0) + (most - (least > 0 ? least : 0)) * power);
+	log_power = (entropy > 0 ? mathd_log(entropy) : -700) * (double)how->dynatemp_exponent;
+	if (least < 0)
+		least = 0;
+	return (float)(least + (most - least) * mathd_exp(log_power > -700 ? log_power : -700));
 }
 
 static int
@@ -163,9 +169,10 @@ by_chain(struct sampler *s, float *logits, const struct sample_seq *q, uint32_t 
 	sample_typical(s, how->typical_p);
 	sample_top_p_min_p(s, how->top_p, how->min_p);
 	sample_xtc(s, how, draw(q, DRAW_XTC));
-	if ((t = temperature(s, how)) > 0)
+	t = temperature(s, how);
+	if (t >= least_temperature)
 		sample_softmax(s, t);
-	*token = s->list[t > 0 ? choose(s, q) : 0].token;
+	*token = s->list[t >= least_temperature ? choose(s, q) : 0].token;
 	return 1;
 }
 

@@ -32,7 +32,7 @@ breakers_release(struct breaker_set *b)
 	free(b);
 }
 
-/* Tail i of those that were added is this one? */
+/* Whether the one that was added as number i is this one. */
 static bool
 same_tail(const struct breaker_set *b, size_t i, uint32_t head, const uint32_t *tail, size_t n)
 {

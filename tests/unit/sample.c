@@ -245,6 +245,16 @@ edges(struct sampler *s)
 	how.top_k = 1;
 	tap_ok(choose(s, how, NULL, 0) == best, "top-k 1 leaves XTC nothing to do");
 
+	how = sampling_none;
+	how.temperature = 1e-40f;
+	tap_ok(choose(s, how, NULL, 0) == best, "a temperature without a reciprocal takes the likeliest");
+	how.mirostat = 2;
+	tap_ok(choose(s, how, NULL, 0) == best, "with mirostat, too");
+	how = sampling_none;
+	how.dynatemp_range = 1;
+	how.dynatemp_exponent = 1e6f;
+	tap_ok(choose(s, how, NULL, 0) == best, "and so does one that a power brings to nothing");
+
 	const struct open o = { .n_biases = 2, .bias = (const struct logit_bias[]){ { N, 9 }, { UINT32_MAX, -INFINITY } }, .sampling = sampling_none };
 	make_logits(l);
 	tap_ok(sampler_choose(s, l, &(struct sample_seq){ .open = &o }, &token) == 1 && token == best, "biases of tokens that there are not are passed over");
