@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "net/proto.h"
+#include "base/proto.h"
 
 /* What is signed begins with this, so that no other signature of the key can be taken for one of a chain. */
 static const char purpose[] = "mai-chain:";

@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/proto.h"
 #include "base/uvarint.h"
-#include "net/proto.h"
 
 enum { VERSION = 1, SEQUENCES = 2, FRAMES = 3, BACK = 4, CHAIN = 5, PLACE = 6, FORWARDED = 7, TERMS = 8, CREDIT = 9, SALT = 10 };
 
@@ -65,7 +65,7 @@ unpack(struct hello *h, struct proto p)
 			return -1;
 		if (f.is_bytes && f.bytes.n == HASH_SIZE && (f.number == TERMS || f.number == SALT))
 			memcpy(f.number == TERMS ? h->terms.bytes : h->salt.bytes, f.bytes.at, HASH_SIZE);
-		if (f.is_bytes || f.skipped)
+		if (f.is_bytes || f.is_fixed)
 			continue;
 		if (f.number == VERSION)
 			version = f.value;

@@ -5,8 +5,8 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/proto.h"
 #include "base/uvarint.h"
-#include "net/proto.h"
 
 enum { PUBLIC_KEY = 1, LISTEN_ADDRESS = 2, PROTOCOL = 3, OBSERVED = 4, VERSION = 5, AGENT = 6 };
 static const char version[] = "ipfs/0.1.0", agent[] = "mai/" MAI_VERSION;

@@ -5,7 +5,7 @@
 
 #include "base/err.h"
 #include "base/hash.h"
-#include "net/proto.h"
+#include "base/proto.h"
 
 static const char proved[] = "noise-libp2p-static-key:"; /* goes before the static key that is signed */
 static const char muxer[] = "/yamux/1.0.0";

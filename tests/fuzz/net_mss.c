@@ -5,11 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/proto.h"
 #include "net/chain.h"
 #include "net/hello.h"
 #include "net/identify.h"
 #include "net/mss.h"
-#include "net/proto.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/proto.h"
 #include "base/uvarint.h"
 #include "net/multiaddr.h"
-#include "net/proto.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -38,8 +38,8 @@ try_proto(const uint8_t *data, size_t size)
 	struct buf again = { 0 };
 
 	while (proto_next(&p, &f) > 0) {
-		must(p.n < size && p.at + p.n == data + size && !(f.skipped && f.is_bytes));
-		if (f.skipped)
+		must(p.n < size && p.at + p.n == data + size && !(f.is_fixed && f.is_bytes));
+		if (f.is_fixed)
 			continue;
 		again.len = 0;
 		must((f.is_bytes ? proto_put(&again, f.number, f.bytes.at, f.bytes.n) : proto_put_number(&again, f.number, f.value)) == 0);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "net/proto.h"
+#include "base/proto.h"
 #include "net/secure.h"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);

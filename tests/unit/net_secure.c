@@ -1,6 +1,6 @@
 /* libp2p's encrypted channel between two sides of one process: every bit and every cut of a handshake, and its messages. */
 #include "base/err.h"
-#include "net/proto.h"
+#include "base/proto.h"
 #include "net/secure.h"
 #include "vectors.h"
 

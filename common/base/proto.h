@@ -1,9 +1,9 @@
 /*
- * proto.h: the little of Protocol Buffers that libp2p's messages take: fields that are varints or bytes. Unknown fields,
- * also of fixed width, are passed over.
+ * proto.h: the little of Protocol Buffers that messages of libp2p and models of SentencePiece take: fields that are varints or bytes.
+ * Of those of fixed width the bytes are given.
  */
-#ifndef MAI_NET_PROTO_H
-#define MAI_NET_PROTO_H
+#ifndef MAI_BASE_PROTO_H
+#define MAI_BASE_PROTO_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,10 +19,10 @@ struct proto {
 
 struct proto_field {
 	uint32_t number;
-	bool is_bytes;      /* else a number; neither where the type is another, with `skipped` set */
-	bool skipped;
+	bool is_bytes;      /* else a number; neither where the width is fixed, with `is_fixed` set */
+	bool is_fixed;
 	uint64_t value;     /* a number */
-	struct proto bytes; /* points into the message */
+	struct proto bytes; /* of those, and of fixed width (4 or 8); points into the message */
 };
 
 /* The next field: 1; 0 at the end; -1 with a reason. */

@@ -1,4 +1,4 @@
-#include "net/proto.h"
+#include "base/proto.h"
 
 #include "base/err.h"
 #include "base/uvarint.h"
@@ -50,9 +50,9 @@ proto_next(struct proto *p, struct proto_field *f)
 	if (key >> 3 == 0 || key >> 3 > (1 << 29) - 1)
 		return err_set(ERR_DATA, "a protobuf field of number %llu", (unsigned long long)(key >> 3));
 	f->number = (uint32_t)(key >> 3); /* < 2^29 */
-	f->skipped = (key & 7) == FIXED64 || (key & 7) == FIXED32;
+	f->is_fixed = (key & 7) == FIXED64 || (key & 7) == FIXED32;
 	f->is_bytes = (key & 7) == BYTES;
-	if (f->skipped)
+	if (f->is_fixed)
 		return take_bytes(p, (key & 7) == FIXED64 ? 8 : 4, &f->bytes);
 	if ((key & 7) != VARINT && (key & 7) != BYTES)
 		return err_set(ERR_DATA, "a protobuf field of type %d", (int)(key & 7));
