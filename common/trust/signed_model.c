@@ -129,3 +129,20 @@ signed_models(const char *list, const char *const *names, size_t n, bool numbere
 	keylist_free(&l);
 	return rc;
 }
+
+int
+signed_file(const char *list, const char *path)
+{
+	struct keylist l = { 0 };
+	int rc;
+
+	if (!list && !(list = getenv("MAI_TRUST")))
+		return 0;
+	if (!signature_exists(path))
+		return err_set(ERR_DATA, "%s: is not signed", path);
+	rc = keylist_load(&l, list);
+	if (rc == 0 && !signer_of(path, &l))
+		rc = -1;
+	keylist_free(&l);
+	return rc;
+}

@@ -22,4 +22,7 @@ const struct keylist_entry *signed_model(const char *path, const struct keylist 
  */
 int signed_models(const char *list, const char *const *names, size_t n, bool numbered);
 
+/* The same of one file of any kind, which has to have a signature of its own. */
+int signed_file(const char *list, const char *path);
+
 #endif
