@@ -8,6 +8,7 @@
 #include "base/io.h"
 #include "base/msg.h"
 #include "base/opt.h"
+#include "import/import.h"
 #include "model/imatrix.h"
 #include "model/info.h"
 #include "model/merge.h"
@@ -19,6 +20,7 @@ static const struct opt no_opts[] = { { 0 } };
 static const struct opt_tool top = { "mai-shard", "info [--json] [--ids] MODEL|SHARD...\n"
 	"mai-shard split (-n N | -l RANGES | -b SIZE) [--stock] -o DIR MODEL\n"
 	"mai-shard join -o OUT MANIFEST|SHARD...\n"
+	"mai-shard import -o OUT DIR\n"
 	"mai-shard quantize -q TYPE [--imatrix FILE] -o OUT MODEL\n"
 	"mai-shard merge (--lora ADAPTER[:SCALE] ... | --mean) -o OUT MODEL...",
 	"cuts models into shards, puts them together again, and writes them anew; each verb has a --help of its own", no_opts };
@@ -180,6 +182,38 @@ run_join(int argc, char **argv)
 	return write_model(argv + first, argc - first, join_model);
 }
 
+static const struct opt import_opts[] = {
+	{ 'o', "output", "OUT", OPT_STR, &out, 0, 0, "file to write" },
+	TRUST,
+	{ 0 },
+};
+static const struct opt_tool import_tool = { "mai-shard import", "-o OUT DIR",
+	"writes a model as Hugging Face has it, a folder of safetensors, as a stock GGUF", import_opts };
+
+static int
+is_signed(const char *path)
+{
+	return signed_file(trust, path);
+}
+
+static int
+run_import(int argc, char **argv)
+{
+	int first = opt_parse(&import_tool, argc, argv), rc;
+
+	if (first < 0)
+		return opt_exit_status();
+	if (!names_file())
+		return opt_usage(&import_tool, "-o OUT is missing, or no file");
+	if (first + 1 != argc)
+		return opt_usage(&import_tool, "one folder is to be named");
+	io_out_clean_on_signals();
+	const struct import i = { .dir = argv[first], .out = out, .allow = is_signed, .progress = msg_progress_bytes };
+	rc = import_model(&i) < 0 ? msg_fail() : 0;
+	msg_progress_end();
+	return rc;
+}
+
 static struct {
 	const char *name, *imatrix;
 	const struct mixture *mixture;
@@ -298,7 +332,7 @@ run_merge(int argc, char **argv)
 /* ---- the verbs ---- */
 
 static const struct opt_verb verbs[] = {
-	{ "info", run_info }, { "split", run_split }, { "join", run_join }, { "quantize", run_quantize }, { "merge", run_merge },
+	{ "info", run_info }, { "split", run_split }, { "join", run_join }, { "import", run_import }, { "quantize", run_quantize }, { "merge", run_merge },
 	{ 0 },
 };
 

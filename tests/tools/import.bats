@@ -1,0 +1,231 @@
+# mai-shard import: folders as Hugging Face's library has them, made of llama.cpp's fixtures, come back as these fixtures.
+
+load setup
+load shard
+load stream
+load arch
+no_leak_check
+
+# hub PARTS NAME...: of each fixture the folder hub/NAME; $models are the fixtures
+hub() {
+	local parts=$1 name
+	shift
+	need_numpy
+	need_shared models/arch
+	models=()
+	for name; do
+		models+=("$SHARED/models/arch/$name.gguf")
+	done
+	"$peers/hub.py" write "$parts" hub "${models[@]}"
+}
+
+# import NAME...: of each folder hub/NAME.gguf
+import() {
+	local name
+	for name; do
+		mai-shard import -o "hub/$name.gguf" "hub/$name" || fail "$name"
+	done
+}
+
+@test "of each architecture tensors and keys come back, byte for byte, and compute the same" {
+	names=
+	for name in $computed $encoders; do
+		case $name in
+		types-f32 | types-f16 | types-bf16) names+=" $name" ;;
+		types-* | llama-rope-freqs) ;; # blocks that weights don't come in; factors that no formula gives
+		*) names+=" $name" ;;
+		esac
+	done
+	hub 1 $names
+	import $names
+	"$peers/hub.py" compare hub "${models[@]}"
+	mai-cat --from-ids <<<'7 100 3 200 41' >in
+	for name in $names; do
+		embed=
+		[[ " $encoders " != *" $name "* ]] || embed=--embed
+		mai-run $embed "$SHARED/models/arch/$name.gguf" <in | mai-cat --npy >wanted
+		mai-run $embed "hub/$name.gguf" <in | mai-cat --npy | cmp - wanted || fail "$name"
+	done
+}
+
+@test "weights in several files, by an index, are the same" {
+	hub 3 llama-moe
+	import llama-moe
+	[ "$(find hub -name '*.safetensors' | wc -l)" = 3 ]
+	"$peers/hub.py" compare hub "${models[@]}"
+}
+
+@test "vectors become f32, matrices stay what they are" {
+	need_numpy
+	need_shared models/arch
+	mkdir models
+	for type in f16 bf16; do
+		"$peers/hub.py" round $type "$SHARED/models/arch/llama-gqa.gguf" models/$type.gguf
+		"$peers/hub.py" write 1 hub models/$type.gguf
+		"$peers/hub.py" narrow $type hub/$type
+		import $type
+		"$peers/hub.py" compare hub models/$type.gguf
+	done
+}
+
+@test "Llama 3's factors of frequencies" {
+	hub 1 llama-rope-freqs
+	jq '.rope_scaling = {rope_type: "llama3", factor: 8, low_freq_factor: 1, high_freq_factor: 4, original_max_position_embeddings: 64}' \
+		hub/llama-rope-freqs/config.json >config.json
+	cp config.json hub/llama-rope-freqs
+	import llama-rope-freqs
+	"$peers/hub.py" factors hub/llama-rope-freqs.gguf config.json
+}
+
+# around TOKENIZER: out.gguf, of the smallest model with this tokenizer
+around() {
+	rm -rf hub/around
+	"$peers/hub.py" tokenizer "$1" hub/around
+	import around
+}
+
+# ids NAME [CHOICE ...]: how many cases have the ids that the Hugging Face library gives them
+ids() {
+	local name=$1
+	shift
+	/usr/bin/python3 "$peers/tokens.py" cases hub/around.gguf "$SHARED/tokenizers/$name.cases.jsonl" "$@"
+}
+
+@test "ids of the Hugging Face library: a tokenizer.json that was SentencePiece's, with scores that are ranks of merges" {
+	need_numpy
+	need_shared tokenizers/vocab/llama2.json
+	around "$SHARED/tokenizers/vocab/llama2.json"
+	[ "$(ids llama2)" = 147 ]
+}
+
+@test "ids of the Hugging Face library: byte-level BPE, whose way to cut words is found by its description" {
+	need_numpy
+	while read -r name n choice; do
+		[ -e "$MAI_VOCABULARIES/$name.json" ] || skip "needs tokenizer.json files by name in \$MAI_VOCABULARIES (shared: tokenizers/fetch-vocabularies)"
+		need_shared "tokenizers/$name.cases.jsonl"
+		around "$MAI_VOCABULARIES/$name.json"
+		[ "$(ids "$name" $choice)" = "$n" ] || fail "$name"
+	done <<-END
+		gpt2 129
+		llama3 130
+		qwen3 128 nfc
+		deepseek_v3 132 unassigned
+		gptoss 130
+		gemma3 154 ▁
+	END
+}
+
+@test "word pieces are written as llama.cpp has them" {
+	hub 1 bert-cls
+	jq '.model.vocab = {"[PAD]": 0, "[CLS]": 1, "a": 2, "##a": 3, "##": 4} | .added_tokens |= map(select(.id < 2) | .content = if .id == 0 then "[PAD]" else "[CLS]" end)' \
+		hub/bert-cls/tokenizer.json >tokenizer.json
+	cp tokenizer.json hub/bert-cls
+	import bert-cls
+	python3 - hub/bert-cls.gguf "$BATS_TEST_DIRNAME" <<-'END'
+		import sys
+		sys.path.insert(0, sys.argv[2])
+		import gguf
+		tokens = gguf.File(sys.argv[1]).get(b"tokenizer.ggml.tokens")
+		wanted = [b"[PAD]", b"[CLS]", b"\xe2\x96\x81a", b"a", b"\xe2\x96\x81##", b"[PAD5]"]
+		assert tokens[:6] == wanted and len(tokens) == 272, tokens[:6]
+	END
+}
+
+# ---- what is refused ----
+
+@test "a folder that is none, or lacks something, is refused in one line" {
+	mkdir empty
+	says 3 "empty: no config.json there" mai-shard import -o x.gguf empty
+	says 3 "nothing: no config.json there" mai-shard import -o x.gguf nothing
+	says 2 "one folder is to be named" mai-shard import -o x.gguf
+	says 2 "-o OUT is missing, or no file" mai-shard import empty
+	echo '[]' >empty/config.json
+	says 1 "empty/config.json: not an object" mai-shard import -o x.gguf empty
+	head -c 1000 /dev/urandom >empty/config.json
+	says 1 "empty/config.json: line" mai-shard import -o x.gguf empty
+	echo '{"architectures": ["LlamaForCausalLM"]}' >empty/config.json
+	says 3 "empty/model.safetensors: No such file" mai-shard import -o x.gguf empty
+	: >empty/model.safetensors
+	says 1 "empty/model.safetensors: 0 bytes" mai-shard import -o x.gguf empty
+	head -c 1000 /dev/urandom >empty/model.safetensors
+	says 1 "empty/model.safetensors: not safetensors" mai-shard import -o x.gguf empty
+	[ ! -e x.gguf ]
+	[ -z "$(find . -name 'x.gguf*')" ]
+}
+
+# spoilt FILE FILTER: a copy of hub/llama-gqa in bad, in which jq changes a file
+spoilt() {
+	rm -rf bad
+	cp -r hub/llama-moe bad
+	jq "$2" "hub/llama-moe/$1" >"bad/$1"
+}
+
+@test "settings, names and shapes that make no model are refused, by name" {
+	hub 2 llama-moe
+	spoilt config.json '.architectures = ["MambaForCausalLM"]'
+	says 1 "bad/config.json: MambaForCausalLM is no architecture that is known" mai-shard import -o x.gguf bad
+	spoilt config.json 'del(.architectures)'
+	says 1 'bad/config.json: no "architectures"' mai-shard import -o x.gguf bad
+	spoilt config.json '.num_attention_heads = 7'
+	says 1 "q_proj.weight: its shape does not fit the model's sizes" mai-shard import -o x.gguf bad
+	spoilt config.json '.num_attention_heads = 1e9'
+	says 1 "the number of heads is 1e+09" mai-shard import -o x.gguf bad
+	spoilt config.json '.hidden_size = -1'
+	says 1 "embedding_length would be -1" mai-shard import -o x.gguf bad
+	spoilt config.json '.num_hidden_layers = 3'
+	says 1 "bad: what it makes is no model that is computed" mai-shard import -o x.gguf bad
+	spoilt config.json '.rope_scaling = {rope_type: "other"}'
+	says 1 "rope scaling of type other is not known" mai-shard import -o x.gguf bad
+	spoilt model.safetensors.index.json '.weight_map["model.norm.weight"] = "../hub/llama-moe/model-00001-of-00002.safetensors"'
+	says 1 "is in no file of the folder" mai-shard import -o x.gguf bad
+	spoilt model.safetensors.index.json '.weight_map["model.norm.weight"] = "model-00001-of-00002.safetensors"'
+	says 1 "tensor model.norm.weight is not there, which the index says" mai-shard import -o x.gguf bad
+	rm bad/model-00002-of-00002.safetensors
+	says 3 "model-00002-of-00002.safetensors: No such file" mai-shard import -o x.gguf bad
+	[ -z "$(find . -name 'x.gguf*')" ]
+}
+
+# renamed FROM TO: hub/llama-moe in bad, with another name in its weights, which is as long
+renamed() {
+	rm -rf bad
+	cp -r hub/llama-moe bad
+	sed -i "s/$1/$2/" bad/model.safetensors
+}
+
+@test "tensors that have no place, and experts that are missing, are refused, by name" {
+	hub 1 llama-moe
+	renamed 'layers.1.self_attn.q_proj' 'layers.1.self_attn.x_proj'
+	says 1 "tensor model.layers.1.self_attn.x_proj.weight is none that is known of architecture llama" mai-shard import -o x.gguf bad
+	renamed 'layers.1.block_sparse_moe.experts.2.w1' 'layers.1.block_sparse_moe.experts.9.w1'
+	says 1 "experts.3.w1.weight: the expert before it is missing" mai-shard import -o x.gguf bad
+	renamed '"F32", "shape": \[64, 64\]' '"I32", "shape": [64, 64]'
+	says 1 "is of type I32, which can't be converted" mai-shard import -o x.gguf bad
+}
+
+@test "tokenizers that can't be expressed are refused, by what they are" {
+	hub 1 qwen2
+	mv hub/qwen2 hub/llama-moe
+	spoilt tokenizer.json '.pre_tokenizer = {type: "Whitespace"}'
+	says 1 "bad/tokenizer.json: its pre_tokenizer is none that is known: <Whitespace>" mai-shard import -o x.gguf bad
+	spoilt tokenizer.json '.model.type = "Unigram"'
+	says 1 "bad/tokenizer.json: its model, of type Unigram, is none that is known" mai-shard import -o x.gguf bad
+	spoilt tokenizer.json '.model.merges = ["ab"]'
+	says 1 "bad/tokenizer.json: merge 0 is no pair" mai-shard import -o x.gguf bad
+	rm bad/tokenizer.json
+	says 3 "neither tokenizer.json nor tokenizer.model there" mai-shard import -o x.gguf bad
+}
+
+@test "with --trust each file is to be signed" {
+	hub 1 llama-gqa
+	mai-sign keygen -W -o friend >/dev/null
+	mai-sign id --json friend.pub | jq -r .peer >friends
+	says 1 "config.json" mai-shard import --trust friends -o x.gguf hub/llama-gqa
+	for f in config.json model.safetensors tokenizer.model; do
+		mai-sign sign -k friend.key "hub/llama-gqa/$f" >/dev/null
+	done
+	says 1 "tokenizer_config.json" mai-shard import --trust friends -o x.gguf hub/llama-gqa
+	mai-sign sign -k friend.key hub/llama-gqa/tokenizer_config.json >/dev/null
+	mai-shard import --trust friends -o x.gguf hub/llama-gqa
+	printf x >>hub/llama-gqa/model.safetensors
+	says 1 "model.safetensors" mai-shard import --trust friends -o x.gguf hub/llama-gqa
+}
