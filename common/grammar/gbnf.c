@@ -55,29 +55,30 @@ gbnf_append(struct reader *r, struct part *p, struct part then)
 	p->last = then.last;
 }
 
-/* Both ways from a new node: through p, which ends at `end`, and past it. */
-static int
-fork(struct reader *r, struct part p, uint32_t end, uint32_t *node)
-{
-	struct part fork;
-
-	if (gbnf_node(r, (struct node){ .type = NODE_FORK, .other = p.first }, &fork) < 0)
-		return -1;
-	*node = fork.first;
-	r->g->node[p.last].next = end ? end : fork.first;
-	return 0;
-}
-
 static int
 optional(struct reader *r, struct part *p)
 {
-	struct part join;
-	uint32_t at;
+	struct part join, fork;
 
-	if (gbnf_node(r, (struct node){ .type = NODE_JOIN }, &join) < 0 || fork(r, *p, join.first, &at) < 0)
+	if (gbnf_node(r, (struct node){ .type = NODE_JOIN }, &join) < 0 ||
+	    gbnf_node(r, (struct node){ .type = NODE_FORK, .other = p->first, .next = join.first }, &fork) < 0)
 		return -1;
-	r->g->node[at].next = join.first;
-	*p = (struct part){ at, join.last };
+	gbnf_append(r, p, join);
+	p->first = fork.first;
+	return 0;
+}
+
+/* Again and again: a fork behind p leads back to it, or on. */
+static int
+loop(struct reader *r, struct part *p, bool at_least_once)
+{
+	struct part fork;
+
+	if (gbnf_node(r, (struct node){ .type = NODE_FORK, .other = p->first }, &fork) < 0)
+		return -1;
+	gbnf_append(r, p, fork);
+	if (!at_least_once)
+		p->first = fork.first;
 	return 0;
 }
 
@@ -85,18 +86,12 @@ optional(struct reader *r, struct part *p)
 static int
 repeat(struct reader *r, struct part *p, uint32_t min, uint32_t max)
 {
-	uint32_t loop;
-
 	if (max == 0)
 		return gbnf_node(r, (struct node){ .type = NODE_JOIN }, p);
 	if (max == 1)
 		return min == 1 ? 0 : optional(r, p);
-	if (max == GRAMMAR_NO_MAX && min <= 1) {
-		if (fork(r, *p, 0, &loop) < 0)
-			return -1;
-		*p = (struct part){ min == 0 ? loop : p->first, loop };
-		return 0;
-	}
+	if (max == GRAMMAR_NO_MAX && min <= 1)
+		return loop(r, p, min == 1);
 	r->g->node[p->last].next = 0;
 	return gbnf_node(r, (struct node){ .type = NODE_CALL, .call = { p->first, min, max } }, p);
 }

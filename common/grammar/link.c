@@ -1,6 +1,5 @@
 /* What is done with the whole of a grammar: rules that begin with themselves are found, and ways made straight. */
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/mem.h"
 #include "grammar/grammar_impl.h"

@@ -361,6 +361,16 @@ put_types(struct schema *s, json_t *schema, const char *path)
 	schema_put(s, "%s)", any ? "" : "value");
 }
 
+static void
+put_plain(struct schema *s, json_t *schema, const char *path)
+{
+	check_keywords(s, schema, path);
+	if (json_object_get(schema, "enum") || json_object_get(schema, "const"))
+		put_rule(s, &listed, schema, path);
+	else
+		put_types(s, schema, path);
+}
+
 void
 schema_put_value(struct schema *s, json_t *schema, const char *path)
 {
@@ -376,10 +386,8 @@ schema_put_value(struct schema *s, json_t *schema, const char *path)
 		put_any(s, schema, "anyOf", path);
 	else if (json_object_get(schema, "oneOf"))
 		put_any(s, schema, "oneOf", path);
-	else if (check_keywords(s, schema, path), json_object_get(schema, "enum") || json_object_get(schema, "const"))
-		put_rule(s, &listed, schema, path);
 	else
-		put_types(s, schema, path);
+		put_plain(s, schema, path);
 	s->depth--;
 }
 

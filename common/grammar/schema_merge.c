@@ -1,6 +1,5 @@
 #include <string.h>
 
-#include "base/err.h"
 #include "base/mem.h"
 #include "grammar/schema_impl.h"
 
