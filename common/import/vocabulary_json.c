@@ -89,7 +89,8 @@ merge_of(const json_t *m, const char **a, size_t *n, const char **b)
 		return false;
 	*b = json_is_array(m) ? json_string_value(json_array_get(m, 1)) : strchr(*a, ' ');
 	*n = json_is_array(m) || !*b ? strlen(*a) : (size_t)(*b - *a);
-	*b += *b && !json_is_array(m);
+	if (*b && !json_is_array(m))
+		++*b;
 	return *b && *n > 0 && **b != '\0';
 }
 
