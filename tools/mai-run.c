@@ -25,7 +25,7 @@
 #include "mai-run/sampling.h"
 
 static struct {
-	const char *n, *via, *embed, *trust, *kv_type, *draft, *imatrix, *grammar, *json_schema;
+	const char *n, *via, *embed, *trust, *kv_type, *kv_save, *kv_load, *draft, *imatrix, *grammar, *json_schema;
 	int64_t n_new, draft_max, threads, context, batch, bos;
 	uint64_t kv_mem;
 	double draft_p_min;
@@ -49,6 +49,8 @@ static const struct opt opts[] = {
 	{ 'c', "context", "N", OPT_INT, &o.context, 1, MODEL_MAX_CONTEXT, "positions of a sequence (the model's)" },
 	{ 0, "kv-mem", "SIZE", OPT_SIZE, &o.kv_mem, 0, 0, "memory for all KV caches (no bound)" },
 	{ 0, "kv-type", "TYPE", OPT_STR, &o.kv_type, 0, 0, "of keys and values in them: f32 (default) or f16" },
+	{ 0, "kv-save", "FILE", OPT_STR, &o.kv_save, 0, 0, "keep the state of the first sequence there" },
+	{ 0, "kv-load", "FILE", OPT_STR, &o.kv_load, 0, 0, "go on from a state where a prompt begins like it" },
 	{ 'b', "batch", "N", OPT_INT, &o.batch, 1, STREAM_MAX_ROWS, "sequences at once (16)" },
 	{ 0, "lora", "FILE[:SCALE]", OPT_LIST, &o.adapters, 0, 0, "apply an adapter SCALE times (1); again: another" },
 	{ 0, "draft", "MODEL", OPT_STR, &o.draft, 0, 0, "let a small model of the same vocabulary guess tokens ahead" },
@@ -82,6 +84,7 @@ struct run {
 	struct adapter_list adapters;
 	struct inputs *inputs;
 	struct vocab *vocab;
+	struct state *state;
 	struct engine *engine;
 	struct stage *stage;
 	struct link *link;
@@ -121,6 +124,10 @@ check_options(int operands)
 		return opt_usage(&tool, "--kv-type is for the stages of the pipeline to be given");
 	if (o.via && o.pin)
 		return opt_usage(&tool, "--pin is for the stages of the pipeline to be given");
+	if (o.via && o.kv_save)
+		return opt_usage(&tool, "--kv-save is for the stages of the pipeline to be given");
+	if ((o.kv_load || o.kv_save) && modes > (o.n != NULL))
+		return opt_usage(&tool, "--kv-save and --kv-load go with -n, or with a stage");
 	if (o.via && o.check)
 		return opt_usage(&tool, "--check is for the stages of the pipeline to be given");
 	if (!o.n && o.draft)
@@ -183,6 +190,8 @@ load(struct run *r, int n, char **operand)
 	if (!(r->engine = engine_new(r->model, &eo)) ||
 	    !(r->stage = stage_new(r->model, r->engine, r->vocab, stage_output(&r->model->hp))))
 		return -1;
+	if ((r->state && stage_load(r->stage, r->state) < 0) || (o.kv_save && stage_keep(r->stage, o.kv_save) < 0))
+		return -1;
 	msg_info("%s: layers %u to %u of %u, %s kernels, %u threads", r->name, r->model->layer_first,
 	    r->model->layer_last - 1, r->model->hp.n_layers, engine_arithmetic(r->engine)->name, eo.threads);
 	if (*kernels_passed_over())
@@ -206,6 +215,7 @@ unload(struct run *r)
 	source_free(r->source);
 	drafter_free(r->draft);
 	link_free(r->link);
+	state_free(r->state);
 	stage_free(r->stage);
 	engine_free(r->engine);
 	inputs_free(r->inputs);
@@ -219,12 +229,14 @@ unload(struct run *r)
 }
 
 static struct driver_options
-driver_options(void)
+driver_options(const struct run *r)
 {
 	return (struct driver_options){
 		.slots = (unsigned)o.batch,
 		.generate = o.n != NULL,
 		.n_new = o.n_new,
+		.loaded = r->state ? r->state->token : NULL,
+		.n_loaded = r->state && r->state->token ? r->state->n : 0,
 		.frame_rows = o.via ? STREAM_MAX_ROWS / 2 : STREAM_MAX_ROWS,
 		.open = o.open,
 	};
@@ -247,6 +259,8 @@ connect_stages(struct run *r)
 	if (!o.via && (!r->model->has_embedding || !r->model->has_head))
 		return err_set(ERR_DATA, "%s: not a whole model; a part of one runs under --via", r->name);
 	if (!(r->link = o.via ? link_pipeline(o.via) : link_local(r->stage)))
+		return -1;
+	if (o.via && r->state && link_accepts(r->link, &(struct stream_header){ .vocab_id = r->state->of.vocab_id }, o.kv_load) < 0)
 		return -1;
 	r->source = source_new(STDIN_FILENO, "stdin", r->link);
 	return r->source ? 0 : -1;
@@ -372,7 +386,7 @@ scores(struct run *r, const struct driver_options *d, const struct kernels *k, s
 static int
 drive(struct run *r, struct outcome *sum)
 {
-	struct driver_options d = driver_options();
+	struct driver_options d = driver_options(r);
 	const struct kernels *k;
 
 	if (connect_stages(r) < 0 || check_biases(r) < 0 || (o.draft && open_draft(r) < 0))
@@ -394,7 +408,9 @@ drive(struct run *r, struct outcome *sum)
 static int
 run(struct run *r, int n, char **operand, struct outcome *sum)
 {
-	if (load_constraint(r) < 0 || (!o.via && load(r, n, operand) < 0))
+	if (load_constraint(r) < 0 || (o.kv_load && !(r->state = state_open(o.kv_load))))
+		return -1;
+	if (!o.via && load(r, n, operand) < 0)
 		return -1;
 	if (o.bench)
 		return bench_run(r->model, r->engine, o.json);

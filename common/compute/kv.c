@@ -152,43 +152,101 @@ kv_release(struct kv *kv, struct kv_seq *seq)
 	*seq = (struct kv_seq){ 0 };
 }
 
-/* Where keys (half 0) or values (1) begin in a page. */
+/* Where keys or values begin in a page. */
 static size_t
-place(const struct kv *kv, uint32_t layer, uint32_t head, size_t half)
+place(const struct kv *kv, uint32_t layer, uint32_t head, enum kv_half half)
 {
-	return (((size_t)layer * kv->heads + head) * 2 + half) * kv->per_head;
+	return (((size_t)layer * kv->heads + head) * 2 + (half == KV_VALUES)) * kv->per_head;
 }
 
 const void *
 kv_keys(const struct kv *kv, const struct kv_page *page, uint32_t layer, uint32_t head)
 {
-	return page->data + place(kv, layer, head, 0);
+	return page->data + place(kv, layer, head, KV_KEYS);
 }
 
 const void *
 kv_values(const struct kv *kv, const struct kv_page *page, uint32_t layer, uint32_t head)
 {
-	return page->data + place(kv, layer, head, 1);
+	return page->data + place(kv, layer, head, KV_VALUES);
+}
+
+/* Elements of a position lie side by side among the values, KV_PAGE apart among the keys. */
+static size_t
+step(enum kv_half half)
+{
+	return half == KV_KEYS ? KV_PAGE : 1;
+}
+
+static size_t
+element_size(const struct kv *kv)
+{
+	return kv->type == TYPE_F16 ? sizeof(uint16_t) : sizeof(float);
+}
+
+static size_t
+first_element(const struct kv *kv, uint32_t layer, uint32_t head, enum kv_half half, uint32_t pos)
+{
+	size_t at = pos % KV_PAGE;
+
+	return place(kv, layer, head, half) + element_size(kv) * (half == KV_KEYS ? at : at * kv->head_dim);
+}
+
+/* n elements of `size` bytes, which lie to_step and from_step elements apart. */
+static void
+copy_apart(uint8_t *to, size_t to_step, const uint8_t *from, size_t from_step, size_t n, size_t size)
+{
+	if (size == sizeof(float))
+		for (size_t i = 0; i < n; i++)
+			memcpy(to + i * to_step * sizeof(float), from + i * from_step * sizeof(float), sizeof(float));
+	else
+		for (size_t i = 0; i < n; i++)
+			memcpy(to + i * to_step * sizeof(uint16_t), from + i * from_step * sizeof(uint16_t), sizeof(uint16_t));
+}
+
+void
+kv_get(const struct kv *kv, const struct kv_page *page, uint32_t layer, uint32_t head, enum kv_half half, uint32_t pos, void *to)
+{
+	copy_apart(to, 1, page->data + first_element(kv, layer, head, half, pos), step(half), kv->head_dim, element_size(kv));
+}
+
+void
+kv_put(struct kv *kv, struct kv_page *page, uint32_t layer, uint32_t head, enum kv_half half, uint32_t pos, const void *from)
+{
+	copy_apart(page->data + first_element(kv, layer, head, half, pos), step(half), from, 1, kv->head_dim, element_size(kv));
+}
+
+static void
+store(struct kv *kv, struct kv_page *page, uint32_t layer, uint32_t head, enum kv_half half, uint32_t pos, const float *x)
+{
+	uint16_t rounded[ATTEND_MAX_HEAD_DIM];
+
+	if (kv->type == TYPE_F32) {
+		kv_put(kv, page, layer, head, half, pos, x);
+		return;
+	}
+	for (uint32_t i = 0; i < kv->head_dim; i++)
+		rounded[i] = f16_from_f32(x[i]);
+	kv_put(kv, page, layer, head, half, pos, rounded);
 }
 
 void
 kv_store(struct kv *kv, struct kv_page *page, uint32_t layer, uint32_t head, uint32_t pos, const float *key, const float *value)
 {
-	void *keys = page->data + place(kv, layer, head, 0), *values = page->data + place(kv, layer, head, 1);
-	size_t at = pos % KV_PAGE, n = kv->head_dim;
+	store(kv, page, layer, head, KV_KEYS, pos, key);
+	store(kv, page, layer, head, KV_VALUES, pos, value);
+}
 
-	if (kv->type == TYPE_F32) {
-		float *k = keys;
-		for (size_t i = 0; i < n; i++)
-			k[i * KV_PAGE + at] = key[i];
-		memcpy((float *)values + at * n, value, n * sizeof *value);
-		return;
-	}
-	uint16_t *k = keys, *v = (uint16_t *)values + at * n;
-	for (size_t i = 0; i < n; i++) {
-		k[i * KV_PAGE + at] = f16_from_f32(key[i]);
-		v[i] = f16_from_f32(value[i]);
-	}
+struct kv_shape
+kv_shape(const struct kv *kv)
+{
+	return (struct kv_shape){ kv->layers, kv->heads, kv->head_dim, kv->type };
+}
+
+uint32_t
+kv_context(const struct kv *kv)
+{
+	return kv->context;
 }
 
 uint32_t

@@ -47,7 +47,20 @@ const void *kv_values(const struct kv *kv, const struct kv_page *page, uint32_t 
 /* Puts the key and the value of a position, head_dim floats each, into its place. To f16 they are rounded. */
 void kv_store(struct kv *kv, struct kv_page *page, uint32_t layer, uint32_t head, uint32_t pos, const float *key, const float *value);
 
+/*
+ * The same as they are kept, head_dim elements of the cache's type (f32 and f16 one behind the other): what kv_get gives of one
+ * cache, kv_put makes of another of that type and shape.
+ */
+enum kv_half { KV_KEYS, KV_VALUES };
+void kv_get(const struct kv *kv, const struct kv_page *page, uint32_t layer, uint32_t head, enum kv_half half, uint32_t pos, void *to);
+void kv_put(struct kv *kv, struct kv_page *page, uint32_t layer, uint32_t head, enum kv_half half, uint32_t pos, const void *from);
+
+struct kv_shape {
+	uint32_t layers, heads, head_dim, type;
+};
+struct kv_shape kv_shape(const struct kv *kv);
 uint32_t kv_type(const struct kv *kv);
+uint32_t kv_context(const struct kv *kv);
 
 uint64_t kv_bytes(const struct kv *kv); /* in use */
 uint64_t kv_page_bytes(const struct kv *kv);

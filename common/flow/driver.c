@@ -6,7 +6,10 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/msg.h"
 #include "stream/seqmap.h"
+
+enum { SHARE_LEAST = 32 }; /* positions for which it is worth while to wait for another sequence */
 
 struct driver {
 	struct link *link;
@@ -17,6 +20,7 @@ struct driver {
 	struct sequence *waiting; /* to be sent again */
 	struct seqmap ids;
 	uint32_t next_id;
+	uint32_t n_loaded;        /* positions that all stages were given, as far as is known */
 	unsigned in_flight;       /* frames of rows */
 	bool crowded;             /* KV memory ran out: nobody comes in until somebody has ended, or all have left */
 	bool client_ended, end_back;
@@ -88,7 +92,7 @@ finish(struct driver *d, struct sequence *s, enum close_reason reason, uint32_t 
 	return rc;
 }
 
-/* A stage could not take it beside others: it waits for one of them to end, or until it can have everything for itself. */
+/* It waits for a slot, and is then sent from its first position on. */
 static int
 send_again(struct driver *d, struct sequence *s)
 {
@@ -97,19 +101,82 @@ send_again(struct driver *d, struct sequence *s)
 
 	leave(d, s);
 	s->sent = s->drafts = 0;
-	s->told_end = s->told_close = false;
+	s->begun = s->told_end = s->told_close = false;
 	while (*at && (*at)->ordinal < s->ordinal)
 		at = &(*at)->next;
 	s->next = *at;
 	*at = s;
-	d->crowded = true;
 	return told ? 0 : send_close(d, s->id, CLOSE_MEMORY, 0);
+}
+
+/* ---- shared beginnings ---- */
+
+/* Positions that s may begin with as a fork of one with these tokens. The end of its prompt is for itself: its output is wanted. */
+static uint32_t
+common(const struct sequence *s, const uint32_t *token, size_t n)
+{
+	uint32_t same = 0;
+
+	while (same < n && same + 1 < s->n_prompt && token[same] == s->token[same])
+		same++;
+	return same;
+}
+
+/* With whom s shares most: a state that was loaded, or a sequence that came before it. */
+static void
+choose_donor(const struct driver *d, struct sequence *s)
+{
+	s->donor = s->id;
+	s->shared = 0;
+	if (!d->o->generate || s->apart)
+		return;
+	if ((s->shared = common(s, d->o->loaded, d->n_loaded)) > 0)
+		s->donor = STREAM_LOADED;
+	for (size_t i = 0; i < d->o->slots; i++) {
+		const struct sequence *t = d->active[i];
+		uint32_t n = t && t->id < s->id && !t->told_close ? common(s, t->token, t->n) : 0;
+		if (n < SHARE_LEAST || n <= s->shared)
+			continue;
+		s->shared = n;
+		s->donor = t->id;
+	}
+}
+
+/* Whether what s shares has yet to be sent. Where the other has gone meanwhile, there may be a third. */
+static bool
+must_wait(const struct driver *d, struct sequence *s)
+{
+	const struct sequence *t = seqmap_get(&d->ids, s->donor);
+
+	if (s->donor != STREAM_LOADED && (!t || t->told_close)) {
+		choose_donor(d, s);
+		t = seqmap_get(&d->ids, s->donor);
+	}
+	return t && t != s && t->sent < s->shared;
+}
+
+/* Tells the stages of s, as soon as that can be. 0 or -1. */
+static int
+begin(struct driver *d, struct sequence *s)
+{
+	struct frame f = { .type = FRAME_OPEN, .seq = s->id, .open = d->o->open };
+
+	if (must_wait(d, s))
+		return 0;
+	if (s->donor != s->id) {
+		f.type = FRAME_FORK;
+		f.value = s->donor;
+		f.pos = s->sent = s->shared;
+		f.restated = true;
+	}
+	f.open.ordinal = s->ordinal;
+	s->begun = true;
+	return link_send(d->link, &f);
 }
 
 static int
 enter(struct driver *d, struct sequence *s, bool again)
 {
-	struct frame f = { .type = FRAME_OPEN, .open = d->o->open };
 	size_t slot = 0;
 
 	while (d->active[slot])
@@ -125,13 +192,12 @@ enter(struct driver *d, struct sequence *s, bool again)
 		return -1;
 	if (!again && d->client->opened && d->client->opened(d->client->arg, s) < 0)
 		return -1;
-	/* Nothing to begin with, or nothing wanted: the stages need not hear of it. */
-	s->told_close = s->n_prompt == 0 || (d->o->generate && d->o->n_new == 0);
+	/* Nothing to begin with: the stages need not hear of it. */
+	s->told_close = s->n_prompt == 0;
 	if (s->told_close)
-		return finish(d, s, d->o->generate && s->n_prompt ? CLOSE_LENGTH : CLOSE_STOP, s->n_prompt);
-	f.seq = s->id;
-	f.open.ordinal = s->ordinal;
-	return link_send(d->link, &f);
+		return finish(d, s, CLOSE_STOP, 0);
+	choose_donor(d, s);
+	return 0;
 }
 
 /* Nothing more comes in; what has come is finished. */
@@ -184,7 +250,7 @@ wanted(const struct driver *d, const struct sequence *s, uint32_t pos)
 	if (d->o->generate && d->o->open.sampling.mirostat) /* which a sequence that is sent again begins by its first choice */
 		return pos + 1 >= s->n_prompt;
 	if (d->o->generate)
-		return pos + 1 == s->n;
+		return pos + 1 == s->n && d->o->n_new != 0;
 	return pos >= s->want_from && pos < s->want_to;
 }
 
@@ -224,15 +290,15 @@ add_drafts(struct driver *d, struct sequence *s, uint32_t *n)
 static int
 after_rows(struct driver *d, struct sequence *s)
 {
-	if (s->sent < s->n_prompt || s->told_end)
+	if (!s->begun || s->sent < s->n_prompt || s->told_end)
 		return 0;
 	s->told_end = true;
 	struct frame f = { .type = FRAME_PROMPT_END, .seq = s->id, .value = s->text_bytes };
 	if (link_send(d->link, &f) < 0)
 		return -1;
 	/* A close goes the same way as the rows before it: when it comes back, all their outputs have. */
-	s->told_close = !d->o->generate;
-	return s->told_close ? send_close(d, s->id, CLOSE_STOP, s->n_prompt) : 0;
+	s->told_close = !d->o->generate || d->o->n_new == 0;
+	return s->told_close ? send_close(d, s->id, d->o->generate ? CLOSE_LENGTH : CLOSE_STOP, s->n_prompt) : 0;
 }
 
 /*
@@ -246,9 +312,12 @@ send_rows(struct driver *d)
 	size_t group = (d->n_active + depth - 1) / depth, generating = 0;
 	uint32_t n = 0;
 
+	for (size_t i = 0; i < d->o->slots; i++)
+		if (d->active[i] && !d->active[i]->begun && begin(d, d->active[i]) < 0)
+			return -1;
 	for (size_t k = 0; k < d->o->slots && n < d->o->frame_rows; k++) {
 		struct sequence *s = d->active[(d->turn + k) % d->o->slots];
-		if (!s || s->told_close || s->sent == s->n)
+		if (!s || !s->begun || s->told_close || s->sent == s->n)
 			continue;
 		if (s->sent >= s->n_prompt && generating++ >= group)
 			continue;
@@ -329,6 +398,18 @@ take_rows(struct driver *d, const struct frame *f)
 	return 0;
 }
 
+/* What it was to share is not there: the other has ended at some stage, or a stage was given no state. */
+static int
+send_apart(struct driver *d, struct sequence *s)
+{
+	if (s->donor == STREAM_LOADED && d->n_loaded > 0) {
+		msg_warn("a stage lacks the state that was loaded: its positions are computed again");
+		d->n_loaded = 0;
+	}
+	s->apart = true;
+	return send_again(d, s);
+}
+
 static int
 take_close(struct driver *d, const struct frame *f)
 {
@@ -336,8 +417,13 @@ take_close(struct driver *d, const struct frame *f)
 
 	if (!s)
 		return 0; /* our own close, come back */
-	if ((f->reason == CLOSE_MEMORY || f->reason == CLOSE_REFUSED) && !s->alone)
+	if (s->shared > 0 && f->reason != CLOSE_MEMORY && f->pos == 0)
+		return send_apart(d, s);
+	/* A stage could not take it beside others: it waits for one of them to end, or until it can have everything for itself. */
+	if ((f->reason == CLOSE_MEMORY || f->reason == CLOSE_REFUSED) && !s->alone) {
+		d->crowded = true;
 		return send_again(d, s);
+	}
 	s->closed_at = f->pos;
 	/* Only a stop takes back tokens that have come: any other end is met by the row that would give the next one. */
 	return finish(d, s, f->reason, d->o->generate && f->reason != CLOSE_STOP ? (uint32_t)s->n : f->pos);
@@ -414,6 +500,7 @@ driver_run(struct link *l, const struct driver_client *c, const struct driver_op
 	d->link = l;
 	d->client = c;
 	d->o = o;
+	d->n_loaded = o->n_loaded;
 	link_receiver(l, take, d);
 	if ((d->active = mem_alloc(o->slots, sizeof(struct sequence *))))
 		rc = run(d);

@@ -4,6 +4,9 @@
  * Sequences come from a client, take a slot when one is free, and go in frames of rows (prompts in chunks, one row for each that is
  * generating) of which as many are under way as keep all stages at work, and no more: that bounds what piles up anywhere.
  * A sequence that finds no KV memory beside others waits until one of them has ended, or all have left, and is then sent again.
+ *
+ * Of prompts that begin alike the stages compute what is common once: a sequence waits until another has sent those positions, and begins
+ * as a fork of it; or of a state that the stages were given.
  */
 #ifndef MAI_FLOW_DRIVER_H
 #define MAI_FLOW_DRIVER_H
@@ -34,6 +37,10 @@ struct sequence {
 	uint32_t sent;      /* rows, without drafts */
 	uint32_t drafts;    /* rows sent behind these, which guess what will come */
 	uint32_t taken;     /* positions below have given their row: sent again, they give it no second time */
+	uint32_t shared;    /* positions that a fork gave it */
+	uint32_t donor;     /* the sequence that it shares, or waits to share, `shared` positions with; its own id: none */
+	bool begun;         /* FRAME_OPEN or FRAME_FORK was sent */
+	bool apart;         /* it failed as a fork, and is to be sent whole */
 	bool told_end;      /* FRAME_PROMPT_END was sent */
 	bool told_close;
 	bool alone;         /* no other has been on the link since it was sent */
@@ -64,6 +71,8 @@ struct driver_options {
 	int64_t n_new;           /* tokens to generate for each; -1: until the end of the text */
 	uint32_t frame_rows;     /* at most in a frame */
 	struct drafter *draft;   /* guesses tokens to be generated, which go out with those before them; NULL: none */
+	const uint32_t *loaded;  /* tokens of the state that the stages were given (STREAM_LOADED); for generation */
+	uint32_t n_loaded;
 	struct open open;        /* settings and stop texts of each sequence; its ordinal is filled in */
 };
 

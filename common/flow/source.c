@@ -118,7 +118,7 @@ take_fork(struct source *s, const struct frame *f)
 
 	if (!from || f->pos > from->n)
 		return err_set(ERR_DATA, "%s: sequence %u is forked from none", s->name, f->seq);
-	if (!(q = begin(s, f->seq, s->count - s->base)))
+	if (!(q = begin(s, f->seq, f->restated ? f->open.ordinal : s->count - s->base)))
 		return -1;
 	for (uint32_t i = 0; i < f->pos; i++)
 		if (sequence_add(q, from->token[i]) < 0)

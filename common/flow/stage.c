@@ -11,9 +11,8 @@
 
 /* ---- identities ---- */
 
-/* The compute profile: what besides the model decides the bits of a hidden state. */
-static int
-make_profile(struct stage *s)
+int
+stage_profile(struct stage *s, char to[STREAM_PROFILE_SIZE])
 {
 	static const char *const factors[] = { [FACTORS_ANY] = "", [FACTORS_LONG] = " rope=long", [FACTORS_SHORT] = " rope=short" };
 	const struct adapter_list *l = engine_adapters(s->engine);
@@ -25,7 +24,7 @@ make_profile(struct stage *s)
 			return -1;
 		hash_to_hex(&id, hex);
 	}
-	snprintf(s->profile, sizeof s->profile, "mai-arithmetic-1 kv=%s%s%s%s", kv_type(engine_kv(s->engine)) == TYPE_F16 ? "f16" : "f32", factors[engine_rope_factors(s->engine)], *hex ? " lora=" : "", hex);
+	snprintf(to, STREAM_PROFILE_SIZE, "mai-arithmetic-1 kv=%s%s%s%s", kv_type(engine_kv(s->engine)) == TYPE_F16 ? "f16" : "f32", factors[engine_rope_factors(s->engine)], *hex ? " lora=" : "", hex);
 	return 0;
 }
 
@@ -49,7 +48,7 @@ make_header(struct stage *s)
 	if (m->has_head && m->has_embedding)
 		return 0;
 	s->model_id = m->stated_model_id;
-	if ((hash_is_none(&s->model_id) && model_id(m, &s->model_id) < 0) || make_profile(s) < 0)
+	if ((hash_is_none(&s->model_id) && model_id(m, &s->model_id) < 0) || stage_profile(s, s->profile) < 0)
 		return -1;
 	if (!hidden)
 		return 0;
@@ -123,8 +122,9 @@ emit_closes(struct stage *s, stage_emit *emit, void *arg)
 	for (size_t i = 0; i < s->n_closing; i++) {
 		struct stage_seq *q = s->closing[i];
 		struct frame f = { .type = FRAME_CLOSE, .seq = q->id, .pos = q->end, .reason = q->reason };
+		int rc = stage_save(s, q, q->reason);
 		kv_release(engine_kv(s->engine), &q->kv);
-		if (emit(arg, &f) < 0)
+		if (rc < 0 || emit(arg, &f) < 0)
 			return -1;
 	}
 	s->n_closing = 0;
@@ -149,7 +149,7 @@ stage_take(struct stage *s, const struct frame *in, stage_emit *emit, void *arg)
 	case FRAME_OPEN: rc = stage_open(s, in); break;
 	case FRAME_FORK: rc = stage_fork(s, in); break;
 	case FRAME_CUT: stage_cut(s, in); break;
-	case FRAME_CLOSE: stage_drop(s, in->seq); break;
+	case FRAME_CLOSE: rc = stage_drop(s, in->seq, in->reason); break;
 	case FRAME_PROMPT_END: stage_prompt_end(s, in->seq); break;
 	case FRAME_ROWS: rc = stage_rows(s, in, emit, arg); break;
 	case FRAME_ERROR:
@@ -192,6 +192,8 @@ stage_free(struct stage *s)
 	if (!s)
 		return;
 	stage_reset(s);
+	stage_seq_free(s, s->loaded);
+	free(s->kept);
 	sampler_free(s->sampler);
 	breakers_release(s->breakers);
 	grammars_free(&s->grammars);

@@ -8,6 +8,7 @@
 #define MAI_FLOW_STAGE_H
 
 #include "compute/engine.h"
+#include "flow/state.h"
 #include "model/model.h"
 #include "stream/stream.h"
 #include "text/vocab.h"
@@ -25,6 +26,12 @@ struct stage;
 /* All must outlive the stage; `vocab` is NULL where the part has no head. NULL with a reason. */
 struct stage *stage_new(const struct model *m, struct engine *e, const struct vocab *vocab, enum stage_output output);
 void stage_free(struct stage *s);
+
+/* From now on each stream can be forked from that state as from sequence STREAM_LOADED: once, before any stream. 0, or -1 with a reason. */
+int stage_load(struct stage *s, const struct state *from);
+
+/* When a sequence of ordinal 0 ends well, its state is written to that file, whose name must outlive the stage. 0, or -1 with a reason. */
+int stage_keep(struct stage *s, const char *path);
 
 /* The header of what the stage gives. */
 const struct stream_header *stage_header(const struct stage *s);

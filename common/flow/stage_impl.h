@@ -22,7 +22,7 @@ struct stage_seq {
 	struct shared_grammar *grammar; /* NULL: none */
 	struct constraint_at grammar_at;
 	uint32_t chosen;   /* the position of the token chosen last, 0: none; mu and grammar_at stand there */
-	uint32_t *token;   /* of the positions so far, where a stage has the head */
+	uint32_t *token;   /* of the positions so far, where a stage has the head or keeps states */
 	size_t token_cap;
 	uint32_t prompt;   /* length of the prompt; UINT32_MAX: it has not ended yet */
 	uint32_t wrong;    /* from this position on drafts are not what was sampled; UINT32_MAX: none is known */
@@ -43,6 +43,9 @@ struct stage {
 	struct breaker_set *breakers; /* those of the last sequence that had some */
 	struct grammars grammars;
 	struct seqmap seqs;
+	struct stage_seq *loaded;     /* STREAM_LOADED; NULL: none */
+	const char *keep;             /* where a state is written; NULL: nowhere */
+	struct state_of *kept;        /* of what */
 
 	/* One batch */
 	float *x, *logits; /* logits: also the embeddings of an encoder */
@@ -55,12 +58,19 @@ struct stage {
 	size_t n_closing;
 };
 
+/* The compute profile: what besides the model decides the bits of a hidden state, padded with zeros. 0 or -1. */
+int stage_profile(struct stage *s, char to[STREAM_PROFILE_SIZE]);
+
+/* stage_state.c: writes a sequence's state where that is asked for, before its keys and values are given back. 0 or -1. */
+int stage_save(struct stage *s, const struct stage_seq *q, enum close_reason reason);
+
 /* stage_seq.c: sequences. Those that return int: 0, or -1 for a fault of the stream. */
 int stage_open(struct stage *s, const struct frame *f);
 int stage_fork(struct stage *s, const struct frame *f);
 void stage_cut(struct stage *s, const struct frame *f);
 void stage_prompt_end(struct stage *s, uint32_t id);
-void stage_drop(struct stage *s, uint32_t id);
+int stage_drop(struct stage *s, uint32_t id, enum close_reason reason);
+void stage_seq_free(struct stage *s, struct stage_seq *q);
 
 /* The sequence of that id; one that was never opened is made, and closed as an error. NULL with a reason. */
 struct stage_seq *stage_find(struct stage *s, uint32_t id);

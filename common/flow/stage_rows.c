@@ -37,7 +37,7 @@ admit(struct stage *s, struct stage_seq *q, const struct row *r)
 		stage_end(s, q, room == KV_CONTEXT ? CLOSE_CONTEXT : CLOSE_MEMORY, pos);
 		return false;
 	}
-	if (!s->model->has_head)
+	if (!s->model->has_head && !s->keep)
 		return true;
 	if (mem_grow(&q->token, &q->token_cap, (size_t)pos + 1, sizeof *q->token) < 0) {
 		stage_end(s, q, CLOSE_MEMORY, pos);

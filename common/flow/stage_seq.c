@@ -5,8 +5,8 @@
 #include "base/mem.h"
 #include "flow/stage_impl.h"
 
-static void
-seq_free(struct stage *s, struct stage_seq *q)
+void
+stage_seq_free(struct stage *s, struct stage_seq *q)
 {
 	if (!q)
 		return;
@@ -64,9 +64,12 @@ stage_find(struct stage *s, uint32_t id)
 	return q;
 }
 
+/* What it wants matters to a stage with the head, and to one that keeps states. */
 static int
-own_open(struct stage_seq *q, const struct open *o)
+own_open(const struct stage *s, struct stage_seq *q, const struct open *o)
 {
+	if (!s->model->has_head && !s->keep)
+		return 0;
 	q->mu = sample_mu(&o->sampling);
 	return (q->open = open_clone(o)) ? 0 : -1;
 }
@@ -80,7 +83,7 @@ stage_open(struct stage *s, const struct frame *f)
 		return err_set(ERR_DATA, "sequence %u is opened twice", f->seq);
 	if (!(q = seq_new(s, f->seq)))
 		return -1;
-	if (s->model->has_head && own_open(q, &f->open) < 0)
+	if (own_open(s, q, &f->open) < 0)
 		stage_end(s, q, CLOSE_MEMORY, 0);
 	stage_take_grammar(s, q);
 	return 0;
@@ -134,7 +137,7 @@ copy_tokens(struct stage_seq *q, const struct stage_seq *from, uint32_t pos)
 int
 stage_fork(struct stage *s, const struct frame *f)
 {
-	struct stage_seq *q, *from = seqmap_get(&s->seqs, (uint32_t)f->value);
+	struct stage_seq *q, *from = f->value == STREAM_LOADED && s->loaded ? s->loaded : seqmap_get(&s->seqs, (uint32_t)f->value);
 
 	if (seqmap_get(&s->seqs, f->seq))
 		return err_set(ERR_DATA, "sequence %u is opened twice", f->seq);
@@ -142,7 +145,7 @@ stage_fork(struct stage *s, const struct frame *f)
 		return -1;
 	if (q->closed)
 		return 0;
-	if (!from || from->closed || f->pos > length(s, from)) {
+	if (!from || from->closed || (from == s->loaded && !f->restated) || f->pos > length(s, from)) {
 		/* What may be tried again of that one may be of this one. */
 		bool again = from && from->closed && (from->reason == CLOSE_MEMORY || from->reason == CLOSE_REFUSED);
 		stage_end(s, q, again ? from->reason : CLOSE_ERROR, 0);
@@ -154,8 +157,8 @@ stage_fork(struct stage *s, const struct frame *f)
 		stage_end(s, q, CLOSE_REFUSED, 0);
 		return 0;
 	}
-	q->prompt = from->prompt <= f->pos ? from->prompt : UINT32_MAX;
-	if ((from->open && own_open(q, from->open) < 0) || (!is_encoder(s) && kv_fork(&q->kv, &from->kv, f->pos) != KV_OK) ||
+	q->prompt = from->prompt <= f->pos && !f->restated ? from->prompt : UINT32_MAX;
+	if (own_open(s, q, f->restated ? &f->open : from->open) < 0 || (!is_encoder(s) && kv_fork(&q->kv, &from->kv, f->pos) != KV_OK) ||
 	    copy_tokens(q, from, f->pos) < 0 || copy_pooled(s, q, from, f->pos) < 0)
 		stage_end(s, q, CLOSE_MEMORY, 0);
 	stage_take_grammar(s, q);
@@ -198,19 +201,21 @@ stage_prompt_end(struct stage *s, uint32_t id)
 		q->prompt = q->kv.len;
 }
 
-void
-stage_drop(struct stage *s, uint32_t id)
+int
+stage_drop(struct stage *s, uint32_t id, enum close_reason reason)
 {
 	struct stage_seq *q = seqmap_get(&s->seqs, id);
+	int rc = q && !q->closed ? stage_save(s, q, reason) : 0;
 
 	seqmap_remove(&s->seqs, id);
-	seq_free(s, q);
+	stage_seq_free(s, q);
+	return rc;
 }
 
 void
 stage_reset(struct stage *s)
 {
 	for (size_t i = 0; i < s->seqs.cap; i++)
-		seq_free(s, s->seqs.slot[i].value);
+		stage_seq_free(s, s->seqs.slot[i].value);
 	seqmap_free(&s->seqs);
 }

@@ -15,7 +15,7 @@ struct entry {
 	struct entry *next;
 	struct frame frame;
 	struct block *block; /* FRAME_ROWS: rows and data */
-	struct open *open;   /* FRAME_OPEN: what the frame points into */
+	struct open *open;   /* FRAME_OPEN, and FRAME_FORK that restates it: what the frame points into */
 	bool dead;           /* FRAME_OPEN, FRAME_FORK: the stage has closed the sequence already */
 	enum frame_type as;  /* in which it was sent: what is dead is opened, not forked */
 };
@@ -55,7 +55,7 @@ const struct frame *
 journal_strip(struct frame *space, struct row row[STREAM_MAX_ROWS], const struct frame *f, struct strip strip)
 {
 	*space = *f;
-	if (f->type == FRAME_OPEN && strip.sampling) {
+	if ((f->type == FRAME_OPEN || f->restated) && strip.sampling) {
 		space->open = (struct open){ .ordinal = f->open.ordinal, .output = f->open.output };
 	} else if (f->type == FRAME_ROWS && strip.tokens) {
 		memmove(row, f->rows, f->n_rows * sizeof *row);
@@ -184,7 +184,7 @@ journal_sent(struct journal *j, const struct frame *f)
 	e->frame.rows = NULL;
 	e->frame.data = NULL;
 	if ((f->type == FRAME_ROWS && !(e->block = block_new(&j->blocks, f))) ||
-	    (f->type == FRAME_OPEN && copy_open(&e->frame, &e->open) < 0)) {
+	    ((f->type == FRAME_OPEN || f->restated) && copy_open(&e->frame, &e->open) < 0)) {
 		entry_free(j, e);
 		return -1;
 	}
@@ -240,19 +240,25 @@ add_row(struct journal *j, struct known *k, struct block *b, uint32_t i)
 }
 
 static int
-settle_fork(struct journal *j, const struct entry *e)
+settle_fork(struct journal *j, struct entry *e)
 {
 	const struct frame *f = &e->frame;
 	const struct known *from = seqmap_get(&j->seqs, (uint32_t)f->value);
 	struct frame open = { .type = FRAME_OPEN, .seq = f->seq };
 	struct known *k;
 
-	if (from) {
-		open = from->open;
-		open.seq = f->seq;
-	}
-	if (!(k = begin(j, &open)) || copy_open(&k->open, &k->own) < 0)
+	if (f->restated)
+		open.open = f->open;
+	else if (from)
+		open.open = from->open.open;
+	if (!(k = begin(j, &open)))
 		return -1;
+	if (f->restated) {
+		k->own = e->open;
+		e->open = NULL;
+	} else if (copy_open(&k->open, &k->own) < 0) {
+		return -1;
+	}
 	k->dead = e->dead || !from || from->dead || f->pos > from->n;
 	k->prompt = from && from->prompt <= f->pos ? from->prompt : UINT32_MAX;
 	for (size_t i = 0; !k->dead && i < f->pos; i++)

@@ -32,6 +32,12 @@ lay_payload(struct pieces *p, const struct frame *f, uint64_t *plain)
 		p->io[2] = padding(p->io[1].iov_len);
 		p->io[3] = piece(f->data, f->n_rows * f->row_bytes);
 		return 0;
+	case FRAME_FORK:
+		if (!f->restated) {
+			*plain = 0;
+			return 0;
+		}
+		/* fall through */
 	case FRAME_OPEN:
 		if (wire_open_pack(&p->made, &f->open) < 0)
 			return -1;

@@ -172,7 +172,6 @@ put_open(FILE *out, const struct frame *f)
 {
 	const struct open *o = &f->open;
 
-	fprintf(out, ",\"seq\":%u", f->seq);
 	put_number(out, "ordinal", o->ordinal);
 	fprintf(out, ",\"output\":\"%s\"", o->output == OUTPUT_TOKENS ? "tokens" : "rows");
 	put_sampling(out, &o->sampling);
@@ -196,6 +195,7 @@ put_frame(struct sink *s, const struct frame *f)
 		put_rows(j, f);
 		break;
 	case FRAME_OPEN:
+		fprintf(out, ",\"seq\":%u", f->seq);
 		rc = put_open(out, f);
 		break;
 	case FRAME_PROMPT_END:
@@ -204,6 +204,7 @@ put_frame(struct sink *s, const struct frame *f)
 		break;
 	case FRAME_FORK:
 		fprintf(out, ",\"seq\":%u,\"pos\":%u,\"from\":%" PRIu64, f->seq, f->pos, f->value);
+		rc = f->restated ? put_open(out, f) : 0;
 		break;
 	case FRAME_CUT:
 		fprintf(out, ",\"seq\":%u,\"pos\":%u", f->seq, f->pos);

@@ -96,7 +96,7 @@ put_open(FILE *out, const struct frame *f)
 {
 	const struct open *o = &f->open;
 
-	fprintf(out, " seq=%u ordinal=%" PRIu64 " output=%s", f->seq, o->ordinal, o->output == OUTPUT_TOKENS ? "tokens" : "rows");
+	fprintf(out, " ordinal=%" PRIu64 " output=%s", o->ordinal, o->output == OUTPUT_TOKENS ? "tokens" : "rows");
 	if (o->output == OUTPUT_TOKENS)
 		put_sampling(out, &o->sampling);
 	for (uint32_t i = 0; i < o->n_biases; i++)
@@ -118,6 +118,7 @@ put_frame(FILE *out, const struct frame *f)
 		put_rows(out, f);
 		break;
 	case FRAME_OPEN:
+		fprintf(out, " seq=%u", f->seq);
 		put_open(out, f);
 		break;
 	case FRAME_PROMPT_END:
@@ -125,6 +126,8 @@ put_frame(FILE *out, const struct frame *f)
 		break;
 	case FRAME_FORK:
 		fprintf(out, " seq=%u pos=%u from=%" PRIu64, f->seq, f->pos, f->value);
+		if (f->restated)
+			put_open(out, f);
 		break;
 	case FRAME_CUT:
 		fprintf(out, " seq=%u pos=%u", f->seq, f->pos);

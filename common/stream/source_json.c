@@ -327,26 +327,27 @@ take_sampling(json_t *o, struct sampling *to)
 	return get_bool(o, "ignore_eos", &to->ignore_eos);
 }
 
+/* `own`: the keys that the frame has besides. */
 static int
-check_open_keys(json_t *o)
+check_open_keys(json_t *o, const char *own)
 {
 	char known[512];
 	size_t n = 0;
 
 	for (size_t i = 0; i < N_SETTINGS; i++)
 		n += (size_t)snprintf(known + n, sizeof known - n, " %s", settings[i].name);
-	snprintf(known + n, sizeof known - n, " type hops seq ordinal output seed ignore_eos logit_bias stop dry_sequence_breakers grammar ");
+	snprintf(known + n, sizeof known - n, "%sordinal output seed ignore_eos logit_bias stop dry_sequence_breakers grammar ", own);
 	return check_keys(o, known);
 }
 
 static int
-take_open(struct source *s, json_t *o, struct frame *f)
+take_open(struct source *s, json_t *o, const char *own, struct frame *f)
 {
 	struct open *to = &f->open;
 	json_t *grammar = json_object_get(o, "grammar"), *output = json_object_get(o, "output");
 	const char *name = output ? json_string_value(output) : "rows";
 
-	if (check_open_keys(o) < 0 || get_u32(o, "seq", &f->seq) < 0 || get_number(o, "ordinal", UINT64_MAX, f->seq, &to->ordinal) < 0)
+	if (check_open_keys(o, own) < 0 || get_u32(o, "seq", &f->seq) < 0 || get_number(o, "ordinal", UINT64_MAX, f->seq, &to->ordinal) < 0)
 		return -1;
 	if (!name || (strcmp(name, "rows") != 0 && strcmp(name, "tokens") != 0))
 		return wrong("output", "\"rows\" or \"tokens\"");
@@ -356,6 +357,18 @@ take_open(struct source *s, json_t *o, struct frame *f)
 	    take_texts(s, o, "dry_sequence_breakers", STREAM_MAX_BREAKERS, STREAM_MAX_BREAKER, to->breaker, &to->n_breakers) < 0)
 		return -1;
 	return grammar ? take_text(s, "grammar", grammar, STREAM_MAX_GRAMMAR, &to->grammar) : 0;
+}
+
+/* With "output" it says what it wants. */
+static int
+take_fork(struct source *s, json_t *o, struct frame *f)
+{
+	const char *own = " type hops seq pos from ";
+
+	f->restated = json_object_get(o, "output") != NULL;
+	if ((f->restated ? take_open(s, o, own, f) : check_keys(o, own)) < 0)
+		return -1;
+	return get_number(o, "from", UINT32_MAX, 0, &f->value);
 }
 
 static int
@@ -396,15 +409,14 @@ take_frame(struct source *s, json_t *o, enum frame_type type)
 		rc = take_rows(s, o, &f);
 		break;
 	case FRAME_OPEN:
-		rc = take_open(s, o, &f);
+		rc = take_open(s, o, " type hops seq ", &f);
 		break;
 	case FRAME_PROMPT_END:
 		rc = check_keys(o, " type hops seq text_bytes ");
 		rc = rc < 0 ? rc : get_number(o, "text_bytes", UINT64_MAX, 0, &f.value);
 		break;
 	case FRAME_FORK:
-		rc = check_keys(o, " type hops seq pos from ");
-		rc = rc < 0 ? rc : get_number(o, "from", UINT32_MAX, 0, &f.value);
+		rc = take_fork(s, o, &f);
 		break;
 	case FRAME_CUT:
 		rc = check_keys(o, " type hops seq pos ");

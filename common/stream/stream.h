@@ -40,6 +40,9 @@ enum {
 };
 #define STREAM_MAX_PAYLOAD ((uint64_t)1 << 30)
 
+/* What a stage was given before the stream began (mai-run --kv-load) can be forked as the sequence of this id, which nobody opens. */
+#define STREAM_LOADED UINT32_MAX
+
 /* What a row holds besides its token. */
 enum stream_kind {
 	STREAM_TOKENS = 1,     /* nothing: width 0 */
@@ -72,7 +75,7 @@ enum frame_type {
 	FRAME_ROWS = 1,
 	FRAME_OPEN = 2,       /* a sequence begins: struct open */
 	FRAME_PROMPT_END = 3, /* all rows of the prompt of `seq` were sent; value: bytes of its text, 0 if not known */
-	FRAME_FORK = 4,       /* `seq` begins as a copy of the first `pos` positions of sequence `value`, already open */
+	FRAME_FORK = 4,       /* `seq` begins as a copy of the first `pos` positions of sequence `value`, already open or STREAM_LOADED */
 	FRAME_CUT = 5,        /* `seq` goes back: positions from `pos` on are forgotten */
 	FRAME_CLOSE = 6,      /* `seq` ends with `reason`; its output ends before position `pos` */
 	FRAME_ERROR = 7,      /* the stream ends with a fault: text */
@@ -192,7 +195,8 @@ struct frame {
 	const void *data;
 	size_t row_bytes;
 
-	struct open open;  /* FRAME_OPEN */
+	struct open open;  /* FRAME_OPEN; FRAME_FORK with `restated` */
+	bool restated;     /* FRAME_FORK: `open` says what it wants; else it takes over what the other wanted */
 	const char *text;  /* FRAME_ERROR, _RECEIPT, _VOUCHER: text_len bytes, not terminated */
 	uint32_t text_len;
 };

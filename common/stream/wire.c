@@ -160,7 +160,7 @@ static const struct uses {
 	[FRAME_ROWS] = { .rows = true, .max_payload = STREAM_MAX_PAYLOAD },
 	[FRAME_OPEN] = { .seq = true, .max_payload = WIRE_MAX_OPEN },
 	[FRAME_PROMPT_END] = { .seq = true, .value = true },
-	[FRAME_FORK] = { .seq = true, .pos = true, .value = true },
+	[FRAME_FORK] = { .seq = true, .pos = true, .value = true, .max_payload = WIRE_MAX_OPEN },
 	[FRAME_CUT] = { .seq = true, .pos = true },
 	[FRAME_CLOSE] = { .seq = true, .pos = true, .value = true },
 	[FRAME_ERROR] = { .max_payload = STREAM_MAX_TEXT },
@@ -187,8 +187,8 @@ check_lengths(const struct wire_head *h)
 	if (plain > uses[h->type].max_payload)
 		return err_set(ERR_DATA, "%s frame: a payload of %llu bytes is too long", frame_type_name(h->type),
 		    (unsigned long long)plain);
-	if (h->type == FRAME_OPEN && plain < WIRE_OPEN_SIZE)
-		return err_set(ERR_DATA, "open frame: a payload of %llu bytes is too short", (unsigned long long)plain);
+	if ((h->type == FRAME_OPEN || (h->type == FRAME_FORK && plain > 0)) && plain < WIRE_OPEN_SIZE)
+		return err_set(ERR_DATA, "%s frame: a payload of %llu bytes is too short", frame_type_name(h->type), (unsigned long long)plain);
 	if (!h->zstd && stored != plain)
 		return err_set(ERR_DATA, "payload lengths %llu and %llu of a frame that is not compressed",
 		    (unsigned long long)stored, (unsigned long long)plain);
@@ -283,6 +283,9 @@ wire_payload_unpack(struct frame *f, const uint8_t *payload, size_t n)
 	switch (f->type) {
 	case FRAME_ROWS:
 		return unpack_rows(f, payload);
+	case FRAME_FORK:
+		f->restated = n > 0;
+		return n > 0 ? wire_open_unpack(&f->open, payload, n) : 0;
 	case FRAME_OPEN:
 		return wire_open_unpack(&f->open, payload, n);
 	case FRAME_ERROR:

@@ -85,7 +85,7 @@ need_jq() {
 # ---- JSON ----
 
 @test "JSON and back: the same bytes, for every type of frame and element" {
-	for s in all zstd logits scores hidden embeddings; do
+	for s in all zstd logits scores hidden embeddings fork; do
 		mai-cat --stream "$seeds/$s" >plain.mai
 		mai-cat --json plain.mai >json
 		mai-cat --from-json json | cmp - plain.mai

@@ -13,7 +13,7 @@ make_models() {
 	[ -z "${MAI_SAN:-}" ] || dim=288
 	mai-train init -q -V "$M" --seed 3 --dim "$dim" --layers 9 --heads 6 -c 512 -o slow.gguf
 	mai-shard split -q -n 3 -o slow slow.gguf
-	for i in $(seq 8); do printf 'Once upon a time there were %s dogs\n' "$i"; done >prompts
+	for i in $(seq 8); do printf 'Once upon a time there was a little dog named Max. He liked to run in the park and play with his friends every day. There were %s dogs\n' "$i"; done >prompts
 	mai-tokenize -m "$M" -l <prompts >prompts.mai
 }
 
@@ -58,7 +58,7 @@ served() {
 	[ "$(grep -c "$2 serves" "$BATS_TEST_TMPDIR/hop")" -ge "$1" ]
 }
 
-# only_states N FILE...: what peers in the middle were given opens N sequences (N+: or more, as those that get all again do) and has
+# only_states N FILE...: what peers in the middle were given opens or forks N sequences (N+: or more, as those that get all again do) and has
 # rows, but no token, sampling setting, stop text or grammar
 only_states() {
 	local f json="$BATS_TEST_TMPDIR/seen.json"
@@ -69,7 +69,7 @@ only_states() {
 	[ "$(grep -c '"type":"rows"' "$json")" -gt 10 ]
 	run grep -c '"token":[0-9]' "$json"
 	[ "$output" = 0 ] || fail "tokens: $(grep -m 1 '"token":[0-9]' "$json" | head -c 300)"
-	jq -es '[.[] | select(.type == "open") | del(.type, .hops, .seq, .ordinal, .output, .ignore_eos) | map(if type == "number" then . else length end) | add] | length '"$count"' and all(. == 0)' "$json" ||
+	jq -es '[.[] | select(.type == "open" or .type == "fork") | del(.type, .hops, .seq, .pos, .from, .ordinal, .output, .ignore_eos) | map(if type == "number" then . else length end) | add] | length '"$count"' and all(. == 0)' "$json" ||
 		fail "$(grep -m 1 open "$json")"
 }
 

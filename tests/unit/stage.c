@@ -190,6 +190,11 @@ forks_refused(void)
 	tap_ok(closed(3, CLOSE_ERROR, 0), "and one behind the end");
 	rows(3, one, 6, 7);
 	tap_ok(s.rc == 0 && s.n_rows == 0 && s.n_closed == 0, "its rows give nothing");
+	forks(4, STREAM_LOADED, 0);
+	tap_ok(closed(4, CLOSE_ERROR, 0), "nor is there a state that was not loaded");
+	give(&(struct frame){ .type = FRAME_FORK, .seq = 5, .value = 1, .pos = 5, .restated = true, .open.output = OUTPUT_TOKENS });
+	rows(5, one, 5, 6);
+	tap_ok(s.rc == 0 && s.n_rows == 1 && s.width == 0 && s.row[0].pos == 6, "a fork that says what it wants is given that");
 	cuts(1, 6);
 	rows(1, one, 5, 6);
 	tap_ok(s.rc == 0 && s.n_rows == 1, "a cut behind the end cuts nothing");
