@@ -122,7 +122,7 @@ emit_closes(struct stage *s, stage_emit *emit, void *arg)
 	for (size_t i = 0; i < s->n_closing; i++) {
 		struct stage_seq *q = s->closing[i];
 		struct frame f = { .type = FRAME_CLOSE, .seq = q->id, .pos = q->end, .reason = q->reason };
-		int rc = stage_save(s, q, q->reason);
+		int rc = stage_save(s, q, q->reason, q->end);
 		kv_release(engine_kv(s->engine), &q->kv);
 		if (rc < 0 || emit(arg, &f) < 0)
 			return -1;
@@ -149,7 +149,7 @@ stage_take(struct stage *s, const struct frame *in, stage_emit *emit, void *arg)
 	case FRAME_OPEN: rc = stage_open(s, in); break;
 	case FRAME_FORK: rc = stage_fork(s, in); break;
 	case FRAME_CUT: stage_cut(s, in); break;
-	case FRAME_CLOSE: rc = stage_drop(s, in->seq, in->reason); break;
+	case FRAME_CLOSE: rc = stage_drop(s, in); break;
 	case FRAME_PROMPT_END: stage_prompt_end(s, in->seq); break;
 	case FRAME_ROWS: rc = stage_rows(s, in, emit, arg); break;
 	case FRAME_ERROR:

@@ -61,15 +61,18 @@ struct stage {
 /* The compute profile: what besides the model decides the bits of a hidden state, padded with zeros. 0 or -1. */
 int stage_profile(struct stage *s, char to[STREAM_PROFILE_SIZE]);
 
-/* stage_state.c: writes a sequence's state where that is asked for, before its keys and values are given back. 0 or -1. */
-int stage_save(struct stage *s, const struct stage_seq *q, enum close_reason reason);
+/*
+ * stage_state.c: writes the state of a sequence that ends before `end` where that is asked for, before its keys and values are given
+ * back. What lies behind is a stop text, or drafts. 0 or -1.
+ */
+int stage_save(struct stage *s, const struct stage_seq *q, enum close_reason reason, uint32_t end);
 
 /* stage_seq.c: sequences. Those that return int: 0, or -1 for a fault of the stream. */
 int stage_open(struct stage *s, const struct frame *f);
 int stage_fork(struct stage *s, const struct frame *f);
 void stage_cut(struct stage *s, const struct frame *f);
 void stage_prompt_end(struct stage *s, uint32_t id);
-int stage_drop(struct stage *s, uint32_t id, enum close_reason reason);
+int stage_drop(struct stage *s, const struct frame *f);
 void stage_seq_free(struct stage *s, struct stage_seq *q);
 
 /* The sequence of that id; one that was never opened is made, and closed as an error. NULL with a reason. */

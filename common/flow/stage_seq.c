@@ -202,12 +202,12 @@ stage_prompt_end(struct stage *s, uint32_t id)
 }
 
 int
-stage_drop(struct stage *s, uint32_t id, enum close_reason reason)
+stage_drop(struct stage *s, const struct frame *f)
 {
-	struct stage_seq *q = seqmap_get(&s->seqs, id);
-	int rc = q && !q->closed ? stage_save(s, q, reason) : 0;
+	struct stage_seq *q = seqmap_get(&s->seqs, f->seq);
+	int rc = q && !q->closed ? stage_save(s, q, f->reason, f->pos) : 0;
 
-	seqmap_remove(&s->seqs, id);
+	seqmap_remove(&s->seqs, f->seq);
 	stage_seq_free(s, q);
 	return rc;
 }

@@ -66,11 +66,15 @@ all_known(const uint32_t *token, uint32_t n)
 }
 
 int
-stage_save(struct stage *s, const struct stage_seq *q, enum close_reason reason)
+stage_save(struct stage *s, const struct stage_seq *q, enum close_reason reason, uint32_t end)
 {
 	bool good = reason == CLOSE_STOP || reason == CLOSE_LENGTH || reason == CLOSE_CONTEXT;
+	struct kv_seq shown = q->kv;
 
-	if (!s->keep || q->open->ordinal != 0 || q->kv.len == 0 || !good)
+	if (shown.len > end)
+		shown.len = end;
+	if (!s->keep || !good || q->open->ordinal != 0 || shown.len == 0)
 		return 0;
-	return state_save(s->keep, s->kept, engine_kv(s->engine), &q->kv, all_known(q->token, q->kv.len) ? q->token : NULL, q->prompt);
+	return state_save(s->keep, s->kept, engine_kv(s->engine), &shown, all_known(q->token, shown.len) ? q->token : NULL,
+	    q->prompt <= shown.len ? q->prompt : UINT32_MAX);
 }

@@ -208,6 +208,52 @@ forks_refused(void)
 	end();
 }
 
+/* ---- states as files ---- */
+
+static void
+forks_loaded(uint32_t seq, uint32_t pos)
+{
+	give(&(struct frame){ .type = FRAME_FORK, .seq = seq, .value = STREAM_LOADED, .pos = pos, .restated = true });
+}
+
+/* One that has ended is forked by another stage. */
+static void
+states(void)
+{
+	const char *path = in_dir("state.kv");
+	struct state *from;
+	float want[WIDTH];
+
+	begin("m.gguf", STAGE_LOGITS, 0);
+	tap_ok(stage_keep(s.stage, path) == 0, "a state is to be kept");
+	opens(1, OUTPUT_ROWS);
+	rows(1, one, 0, 9);
+	give(&(struct frame){ .type = FRAME_CLOSE, .seq = 1, .reason = CLOSE_STOP, .pos = 8 });
+	opens(2, OUTPUT_ROWS);
+	rows(2, two, 0, 12);
+	memcpy(want, last(), sizeof want);
+	give(&(struct frame){ .type = FRAME_CLOSE, .seq = 2, .reason = CLOSE_MEMORY, .pos = 12 });
+	forks_loaded(3, 4);
+	tap_ok(closed(3, CLOSE_ERROR, 0), "a stage that was given no state can't fork it");
+	end();
+
+	from = state_open(path);
+	tap_ok(from && from->n == 8 && from->token && from->token[7] == (uint32_t)one[7] % VOCAB, "it has the positions up to its end, and not those of a failure");
+	begin("m.gguf", STAGE_LOGITS, 0);
+	tap_ok(from && stage_load(s.stage, from) == 0, "another stage takes it");
+	forks_loaded(1, 4);
+	rows(1, two, 4, 12);
+	tap_ok(gives_last(want), "a sequence goes on from it as if it had come all the way");
+	stage_reset(s.stage);
+	forks_loaded(1, 9);
+	tap_ok(closed(1, CLOSE_ERROR, 0), "in each stream, and no further than it reaches");
+	end();
+	begin("other.gguf", STAGE_LOGITS, 0);
+	tap_ok(from && stage_load(s.stage, from) < 0, "another model does not: %s", err_reason());
+	end();
+	state_free(from);
+}
+
 /* ---- what closes a sequence ---- */
 
 static void
@@ -599,6 +645,7 @@ make_models(void)
 	struct model *m;
 
 	sample_write(&(struct sample){ .type = TYPE_F32, .seed = 5 }, in_dir("m.gguf"));
+	sample_write(&(struct sample){ .type = TYPE_F32, .seed = 6 }, in_dir("other.gguf"));
 	m = open_in("m.gguf");
 	if (!m || split_even(&plan, m, 3) < 0 || shard_split(m, &plan, in_dir("parts"), false) < 0)
 		abort();
@@ -612,6 +659,7 @@ main(void)
 	make_models();
 	forks_and_cuts();
 	forks_refused();
+	states();
 	bad_rows();
 	context_and_memory();
 	too_many();
