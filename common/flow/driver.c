@@ -122,7 +122,10 @@ common(const struct sequence *s, const uint32_t *token, size_t n)
 	return same;
 }
 
-/* With whom s shares most: a state that was loaded, or a sequence that came before it. */
+/*
+ * With whom s shares most: a state that was loaded, or the prompt of a sequence that came before it, but for its end. Rows behind that are
+ * wanted, and with mirostat would be chosen again for s where a journal is replayed.
+ */
 static void
 choose_donor(const struct driver *d, struct sequence *s)
 {
@@ -134,7 +137,7 @@ choose_donor(const struct driver *d, struct sequence *s)
 		s->donor = STREAM_LOADED;
 	for (size_t i = 0; i < d->o->slots; i++) {
 		const struct sequence *t = d->active[i];
-		uint32_t n = t && t->id < s->id && !t->told_close ? common(s, t->token, t->n) : 0;
+		uint32_t n = t && t->id < s->id && !t->told_close ? common(s, t->token, t->n_prompt - 1) : 0;
 		if (n < SHARE_LEAST || n <= s->shared)
 			continue;
 		s->shared = n;
@@ -159,7 +162,7 @@ must_wait(const struct driver *d, struct sequence *s)
 static int
 begin(struct driver *d, struct sequence *s)
 {
-	struct frame f = { .type = FRAME_OPEN, .seq = s->id, .open = d->o->open };
+	struct frame f = { .type = FRAME_OPEN, .hops = 1, .seq = s->id, .open = d->o->open };
 
 	if (must_wait(d, s))
 		return 0;
@@ -247,10 +250,12 @@ admit(struct driver *d)
 static bool
 wanted(const struct driver *d, const struct sequence *s, uint32_t pos)
 {
+	if (d->o->generate && d->o->n_new == 0)
+		return false;
 	if (d->o->generate && d->o->open.sampling.mirostat) /* which a sequence that is sent again begins by its first choice */
 		return pos + 1 >= s->n_prompt;
 	if (d->o->generate)
-		return pos + 1 == s->n && d->o->n_new != 0;
+		return pos + 1 == s->n;
 	return pos >= s->want_from && pos < s->want_to;
 }
 
