@@ -253,6 +253,8 @@ make_fork(struct client *c, struct frame *f, uint32_t from)
 	uint32_t pos = c->n[from] < CONTEXT ? c->n[from] : CONTEXT;
 
 	*f = (struct frame){ .type = FRAME_FORK, .seq = c->next, .value = from, .pos = byte(c) % (pos + 1) };
+	if ((f->restated = byte(c) % 2))
+		f->open = (struct open){ .ordinal = c->next, .sampling.seed = byte(c) };
 	c->open[c->next] = true;
 	c->n[c->next++] = f->pos;
 }

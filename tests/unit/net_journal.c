@@ -16,6 +16,7 @@ struct seen {
 	uint8_t data[SEEN];   /* the first byte of each row */
 	size_t rows;
 	bool sampling;
+	uint64_t seed; /* of the last that was opened */
 };
 
 static int
@@ -25,8 +26,10 @@ see(void *arg, const struct frame *f)
 	struct seen *s = arg;
 
 	s->text[s->n++] = letter[f->type];
-	if (f->type == FRAME_OPEN)
+	if (f->type == FRAME_OPEN) {
 		s->sampling |= f->open.sampling.seed != 0 || f->open.n_stops > 0;
+		s->seed = f->open.sampling.seed;
+	}
 	for (uint32_t i = 0; f->type == FRAME_ROWS && i < f->n_rows; i++) {
 		s->data[s->rows] = f->row_bytes > 0 ? ((const uint8_t *)f->data)[i * f->row_bytes] : 0;
 		s->row[s->rows++] = f->rows[i];
@@ -147,6 +150,14 @@ check_cut_fork_close(void)
 	struct seen s = replay(j, (struct strip){ 0 }, &known);
 	tap_ok(strcmp(s.text, "orpror") == 0 && s.rows == 8 && s.row[4].pos == 4 && s.row[7].seq == 2 && s.row[7].pos == 2,
 	    "a cut forgets, a fork has what its parent had: %s, %zu rows", s.text, s.rows);
+	struct frame own = { .type = FRAME_FORK, .seq = 4, .value = 1, .pos = 3, .restated = true, .open = opens.open }, out;
+	own.open.sampling.seed = 6;
+	sent(j, &own);
+	tap_ok(journal_came(j, &(struct frame){ .type = FRAME_FORK, .seq = 4, .value = 1, .pos = 3, .restated = true }, false, &out) == JOURNAL_ANSWER &&
+	    out.restated && out.open.sampling.seed == 6 && memcmp(out.open.stop[0].data, "end", 3) == 0, "what a fork says that it wants is put back");
+	s = replay(j, (struct strip){ 0 }, &known);
+	tap_ok(strcmp(s.text, "orproror") == 0 && s.seed == 6, "and replayed: %s", s.text);
+	settled(j, &(struct frame){ .type = FRAME_CLOSE, .seq = 4, .reason = CLOSE_STOP });
 	settled(j, &(struct frame){ .type = FRAME_CLOSE, .seq = 1, .reason = CLOSE_STOP });
 	s = replay(j, (struct strip){ 0 }, &known);
 	tap_ok(strcmp(s.text, "or") == 0 && s.row[0].seq == 2, "what is closed is forgotten");

@@ -60,13 +60,13 @@ same_frame(const struct frame *a, const struct frame *b)
 {
 	if (a->type != b->type || a->hops != b->hops || a->seq != b->seq || a->pos != b->pos || a->value != b->value ||
 	    a->reason != b->reason || a->n_rows != b->n_rows || a->row_bytes != b->row_bytes ||
-	    a->text_len != b->text_len)
+	    a->text_len != b->text_len || a->restated != b->restated)
 		return false;
 	if (a->n_rows > 0 && memcmp(a->rows, b->rows, a->n_rows * sizeof *a->rows) != 0)
 		return false;
 	if (a->row_bytes > 0 && memcmp(a->data, b->data, a->n_rows * a->row_bytes) != 0)
 		return false;
-	return a->type != FRAME_OPEN || same_open(&a->open, &b->open);
+	return (a->type != FRAME_OPEN && !a->restated) || same_open(&a->open, &b->open);
 }
 
 static bool

@@ -271,6 +271,7 @@ heads(void)
 		{ "close for reason 2^32+1", "unknown reason 4294967297", FRAME_CLOSE, FRAME_VALUE_AT, 4294967297, 8 },
 		{ "fork of itself", "sequence 8 forked from 8", FRAME_FORK, FRAME_VALUE_AT, 8, 8 },
 		{ "fork of 2^32", "forked from 4294967296", FRAME_FORK, FRAME_VALUE_AT, 4294967296, 8 },
+		{ "fork that says a little", "payload of 8 bytes is too short", FRAME_FORK, FRAME_PLAIN_AT, 8, 8 },
 		{ "sequence of end", "end frame: something", FRAME_END, FRAME_SEQ_AT, 1, 4 },
 	};
 	static const struct frame plain[] = {

@@ -62,7 +62,7 @@ sample_frames(void)
 	f[5] = (struct frame){ .type = FRAME_ROWS, .n_rows = 4, .rows = sample_rows, .data = data,
 		.row_bytes = SAMPLE_WIDTH * sizeof *data };
 	f[6] = (struct frame){ .type = FRAME_PROMPT_END, .seq = 0, .value = 1234567890123 };
-	f[7] = (struct frame){ .type = FRAME_FORK, .seq = 8, .pos = 1, .value = 7 };
+	f[7] = (struct frame){ .type = FRAME_FORK, .seq = 8, .pos = 1, .value = 7, .restated = true, .open = f[1].open };
 	f[8] = (struct frame){ .type = FRAME_CUT, .seq = 8, .pos = 0 };
 	f[9] = (struct frame){ .type = FRAME_CLOSE, .seq = 7, .pos = 1, .reason = CLOSE_STOP };
 	f[10] = (struct frame){ .type = FRAME_CLOSE, .seq = UINT32_MAX, .pos = UINT32_MAX, .reason = CLOSE_ERROR };
