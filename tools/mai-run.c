@@ -28,6 +28,7 @@ static struct {
 	const char *n, *via, *embed, *trust, *kv_type, *kv_save, *kv_load, *draft, *imatrix, *grammar, *json_schema;
 	int64_t n_new, draft_max, threads, context, batch, bos;
 	uint64_t kv_mem;
+	enum stream_dtype kv_dtype; /* which kv_type names; the types of GGUF have the same numbers */
 	double draft_p_min;
 	struct opt_list adapters;
 	bool pin, echo, score, perplexity, bench, json, check;
@@ -48,7 +49,7 @@ static const struct opt opts[] = {
 	{ 0, "pin", NULL, OPT_FLAG, &o.pin, 0, 0, "bind each thread to a core of its own" },
 	{ 'c', "context", "N", OPT_INT, &o.context, 1, MODEL_MAX_CONTEXT, "positions of a sequence (the model's)" },
 	{ 0, "kv-mem", "SIZE", OPT_SIZE, &o.kv_mem, 0, 0, "memory for all KV caches (no bound)" },
-	{ 0, "kv-type", "TYPE", OPT_STR, &o.kv_type, 0, 0, "of keys and values in them: f32 (default) or f16" },
+	{ 0, "kv-type", "TYPE", OPT_STR, &o.kv_type, 0, 0, "of keys and values in them: f32 (default), f16 or q8_0" },
 	{ 0, "kv-save", "FILE", OPT_STR, &o.kv_save, 0, 0, "keep the state of the first sequence there" },
 	{ 0, "kv-load", "FILE", OPT_STR, &o.kv_load, 0, 0, "go on from a state where a prompt begins like it" },
 	{ 'b', "batch", "N", OPT_INT, &o.batch, 1, STREAM_MAX_ROWS, "sequences at once (16)" },
@@ -118,8 +119,8 @@ check_options(int operands)
 		return opt_usage(&tool, "-c, --kv-mem and --lora are for the stages of the pipeline to be given");
 	if (o.via && o.trust)
 		return opt_usage(&tool, "--trust is for the stages of the pipeline to be given");
-	if (o.kv_type && strcmp(o.kv_type, "f32") && strcmp(o.kv_type, "f16"))
-		return opt_usage(&tool, "'%s' is no type of --kv-type: f32 or f16", o.kv_type);
+	if (o.kv_type && (!stream_dtype_named(o.kv_type, &o.kv_dtype) || o.kv_dtype == STREAM_BF16))
+		return opt_usage(&tool, "'%s' is no type of --kv-type: f32, f16 or q8_0", o.kv_type);
 	if (o.via && o.kv_type)
 		return opt_usage(&tool, "--kv-type is for the stages of the pipeline to be given");
 	if (o.via && o.pin)
@@ -169,7 +170,7 @@ load(struct run *r, int n, char **operand)
 {
 	struct engine_options eo = {
 		.threads = o.threads ? (unsigned)o.threads : pool_cores(), .pin = o.pin, .context = (uint32_t)o.context,
-		.kv_bytes = o.kv_mem, .kv_type = o.kv_type && strcmp(o.kv_type, "f16") == 0 ? TYPE_F16 : TYPE_F32, .adapters = &r->adapters,
+		.kv_bytes = o.kv_mem, .kv_type = o.kv_dtype, .adapters = &r->adapters,
 	};
 
 	r->name = operand[0];

@@ -92,7 +92,7 @@ attend_head(void *arg, size_t item)
 		.out = e->attended + t * e->q_ld + at,
 		.k = e->page_keys + pages,
 		.v = e->page_values + pages,
-		.f16 = kv_type(e->kv) == TYPE_F16,
+		.type = kv_type(e->kv),
 		.queries = e->run[run + 1] - t,
 		.ldq = e->q_ld,
 		.ldo = e->q_ld,

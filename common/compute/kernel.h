@@ -51,13 +51,16 @@ struct matmul {
  * is at pos + i and sees the keys 0..pos + i, or the last `window` of them. Several at once read keys and values once; the bits are
  * those of one at a time. Pages hold 64 positions each, aligned: keys transposed, k[d][64], values v[64][head_dim]. What the last page holds
  * for positions behind the last query has no effect, whatever its bits.
+ *
+ * Of type q8_0 they are bytes, and before all of a page's keys or values stand the scales of 32 elements each, as f32 that f16 has:
+ * of keys [head_dim/32][64], of values [64][head_dim/32]. head_dim is a multiple of 32 then.
  */
 struct attend {
 	const float *q;        /* [queries][ldq], of which [group][head_dim] */
 	float *out;            /* [queries][ldo], of which [group][head_dim] */
 	const void *const *k;  /* one pointer a page: [head_dim][64] */
 	const void *const *v;  /* one pointer a page: [64][head_dim] */
-	bool f16;              /* what they point to; else f32 */
+	uint32_t type;         /* what they point to: TYPE_F32, TYPE_F16 or TYPE_Q8_0 */
 	size_t queries, ldq, ldo;
 	size_t group, head_dim;
 	size_t pos;

@@ -233,7 +233,7 @@ rounded_bf16(const struct kernels *k, float *y)
 
 /* ---- the others ---- */
 
-enum { N = 37, HEAD = 24, GROUP = 3, QUERIES = 4, POS = 62 };
+enum { N = 37, HEAD = 24, WIDE_HEAD = 32, GROUP = 3, QUERIES = 4, POS = 62 };
 
 static uint64_t
 known_q8(const struct kernels *k, float *x)
@@ -363,51 +363,69 @@ to_f16(float *x, size_t n)
 	}
 }
 
-static uint64_t
-attention(const struct kernels *k, float *x, uint32_t seed, size_t window, float soft_cap, bool sinks, bool f16)
+/* The scales before a page's keys or values; what follows is taken for their bytes. */
+static void
+make_scales(float *x, size_t n)
 {
-	enum { PAGE = HEAD * KV_PAGE };
+	for (size_t i = 0; i < n; i++)
+		x[i] = f32_from_f16(f16_from_f32(x[i] * 0x1p-7f));
+}
+
+static uint64_t
+attention(const struct kernels *k, float *x, uint32_t seed, size_t window, float soft_cap, bool sinks, uint32_t type)
+{
+	const size_t head = type == TYPE_Q8_0 ? WIDE_HEAD : HEAD, page = head * KV_PAGE, n = QUERIES * GROUP * head;
 	const void *keys[2], *values[2];
 	uint32_t state = seed;
 
 	for (size_t i = 0; i < 2; i++) {
-		keys[i] = x + 2 * i * PAGE;
-		values[i] = x + (2 * i + 1) * PAGE;
+		keys[i] = x + 2 * i * page;
+		values[i] = x + (2 * i + 1) * page;
 	}
-	float *q = x + 4 * PAGE, *out = q + QUERIES * GROUP * HEAD, sink[GROUP];
-	some_floats(&state, x, 4 * PAGE + QUERIES * GROUP * HEAD, 122, 8);
+	float *q = x + 4 * page, *out = q + n, sink[GROUP];
+	some_floats(&state, x, 4 * page + n, 122, 8);
 	some_floats(&state, sink, GROUP, 122, 12);
-	for (size_t i = 0; f16 && i < 4; i++)
-		to_f16(x + i * PAGE, PAGE);
-	k->attend(&(struct attend){ .q = q, .out = out, .k = keys, .v = values, .queries = QUERIES, .ldq = GROUP * HEAD,
-	    .ldo = GROUP * HEAD, .group = GROUP, .head_dim = HEAD, .pos = POS, .window = window,
-	    .scale = 0.25f, .soft_cap = soft_cap, .sinks = sinks ? sink : NULL, .f16 = f16 });
-	return hash_words(hash_begin, out, QUERIES * GROUP * HEAD);
+	for (size_t i = 0; i < 4; i++) {
+		if (type == TYPE_F16)
+			to_f16(x + i * page, page);
+		if (type == TYPE_Q8_0)
+			make_scales(x + i * page, page / Q8_BLOCK);
+	}
+	k->attend(&(struct attend){ .q = q, .out = out, .k = keys, .v = values, .queries = QUERIES, .ldq = GROUP * head,
+	    .ldo = GROUP * head, .group = GROUP, .head_dim = head, .pos = POS, .window = window,
+	    .scale = 0.25f, .soft_cap = soft_cap, .sinks = sinks ? sink : NULL, .type = type });
+	return hash_words(hash_begin, out, n);
 }
 
 static uint64_t
 known_attention(const struct kernels *k, float *x)
 {
-	return attention(k, x, 16, 0, 0, false, false);
+	return attention(k, x, 16, 0, 0, false, TYPE_F32);
 }
 
 /* Of which the last query sees only keys of the second page. */
 static uint64_t
 known_window(const struct kernels *k, float *x)
 {
-	return attention(k, x, 23, 2, 5, false, false);
+	return attention(k, x, 23, 2, 5, false, TYPE_F32);
 }
 
 static uint64_t
 known_sinks(const struct kernels *k, float *x)
 {
-	return attention(k, x, 41, 0, 0, true, false);
+	return attention(k, x, 41, 0, 0, true, TYPE_F32);
 }
 
 static uint64_t
 known_attention_f16(const struct kernels *k, float *x)
 {
-	return attention(k, x, 42, 0, 0, false, true);
+	return attention(k, x, 42, 0, 0, false, TYPE_F16);
+}
+
+static uint64_t
+known_attention_q8(const struct kernels *k, float *x)
+{
+	return attention(k, x, 43, 0, 0, false, TYPE_Q8_0);
 }
 
 static uint64_t
@@ -457,6 +475,7 @@ static const struct {
 	{ "attend, window", known_window, 0xbc4707624d03e023 },
 	{ "attend, sinks", known_sinks, 0x6c37c3fae7ad2b68 },
 	{ "attend, f16", known_attention_f16, 0x180772b5439804fc },
+	{ "attend, q8_0", known_attention_q8, 0x264e206171997b92 },
 	{ "softmax", known_softmax, 0xe52eed73e8434fbd },
 	{ "finite", known_finite, 0xaf63bc4c8601b62c },
 };
@@ -465,7 +484,7 @@ const char *
 kernels_test(const struct kernels *k)
 {
 	struct room room;
-	_Alignas(64) float x[4 * HEAD * KV_PAGE + 2 * QUERIES * GROUP * HEAD];
+	_Alignas(64) float x[4 * WIDE_HEAD * KV_PAGE + 2 * QUERIES * GROUP * WIDE_HEAD];
 
 	for (size_t i = 0; i < sizeof products / sizeof *products; i++)
 		if (product(k, &products[i].p, &room) != products[i].known)

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "compute/kernel.h"
 #include "model/types.h"
+#include "stream/convert.h"
 
 struct kv_page {
 	struct kv_page *next; /* in the list of free pages */
@@ -18,9 +19,18 @@ struct kv_page {
 struct kv {
 	uint32_t layers, heads, head_dim, type, context;
 	uint64_t limit, used, page_bytes;
-	size_t per_head; /* bytes of the keys, or of the values, of one head in a page */
+	size_t per_head; /* half_bytes */
 	struct kv_page *free;
 };
+
+/* Of the keys, or the values, of one head in a page. */
+static size_t
+half_bytes(uint32_t type, size_t head_dim)
+{
+	if (type == TYPE_Q8_0)
+		return KV_PAGE * (head_dim + head_dim / Q8_BLOCK * sizeof(float));
+	return KV_PAGE * head_dim * type_info(type)->block_bytes;
+}
 
 struct kv *
 kv_new(uint32_t layers, uint32_t heads, uint32_t head_dim, uint32_t type, uint32_t context, uint64_t limit)
@@ -30,8 +40,13 @@ kv_new(uint32_t layers, uint32_t heads, uint32_t head_dim, uint32_t type, uint32
 
 	if (!kv)
 		return NULL;
+	if (head_dim % type_info(type)->block != 0) {
+		free(kv);
+		err_set(ERR_DATA, "heads of %u elements can't be kept as %s, in blocks of %u", head_dim, type_info(type)->name, type_info(type)->block);
+		return NULL;
+	}
 	*kv = (struct kv){ .layers = layers, .heads = heads, .head_dim = head_dim, .type = type, .context = context, .limit = limit };
-	kv->per_head = (size_t)head_dim * KV_PAGE * (type == TYPE_F16 ? sizeof(uint16_t) : sizeof(float));
+	kv->per_head = half_bytes(type, head_dim);
 	if (!mem_mul(kv->per_head * 2, (uint64_t)layers * heads, &bytes) ||
 	    !mem_add(bytes, sizeof(struct kv_page), &kv->page_bytes)) {
 		free(kv);
@@ -171,25 +186,19 @@ kv_values(const struct kv *kv, const struct kv_page *page, uint32_t layer, uint3
 	return page->data + place(kv, layer, head, KV_VALUES);
 }
 
-/* Elements of a position lie side by side among the values, KV_PAGE apart among the keys. */
+/* ---- a position's elements: side by side among values, KV_PAGE apart among keys ---- */
+
 static size_t
-step(enum kv_half half)
+stride(enum kv_half half)
 {
 	return half == KV_KEYS ? KV_PAGE : 1;
 }
 
+/* The first of n that a position has. */
 static size_t
-element_size(const struct kv *kv)
+first(enum kv_half half, uint32_t pos, size_t n)
 {
-	return kv->type == TYPE_F16 ? sizeof(uint16_t) : sizeof(float);
-}
-
-static size_t
-first_element(const struct kv *kv, uint32_t layer, uint32_t head, enum kv_half half, uint32_t pos)
-{
-	size_t at = pos % KV_PAGE;
-
-	return place(kv, layer, head, half) + element_size(kv) * (half == KV_KEYS ? at : at * kv->head_dim);
+	return half == KV_KEYS ? pos % KV_PAGE : pos % KV_PAGE * n;
 }
 
 /* n elements of `size` bytes, which lie to_step and from_step elements apart. */
@@ -204,29 +213,83 @@ copy_apart(uint8_t *to, size_t to_step, const uint8_t *from, size_t from_step, s
 			memcpy(to + i * to_step * sizeof(uint16_t), from + i * from_step * sizeof(uint16_t), sizeof(uint16_t));
 }
 
+/* A block of q8_0 as GGUF has it. */
+struct block {
+	uint16_t scale;
+	int8_t q[Q8_BLOCK];
+};
+_Static_assert(sizeof(struct block) == 34, "q8_0 has 34 bytes a block");
+
+static void
+get_blocks(const uint8_t *half_page, enum kv_half half, uint32_t pos, size_t n, uint8_t *to)
+{
+	const size_t blocks = n / Q8_BLOCK, step = stride(half);
+	const float *scale = (const void *)half_page;
+	const int8_t *q = (const int8_t *)(scale + blocks * KV_PAGE) + first(half, pos, n);
+	struct block b;
+
+	scale += first(half, pos, blocks);
+	for (size_t i = 0; i < blocks; i++) {
+		b.scale = f16_from_f32(scale[i * step]);
+		for (size_t k = 0; k < Q8_BLOCK; k++)
+			b.q[k] = q[(i * Q8_BLOCK + k) * step];
+		memcpy(to + i * sizeof b, &b, sizeof b);
+	}
+}
+
+static void
+put_blocks(uint8_t *half_page, enum kv_half half, uint32_t pos, size_t n, const uint8_t *from)
+{
+	const size_t blocks = n / Q8_BLOCK, step = stride(half);
+	float *scale = (void *)half_page;
+	int8_t *q = (int8_t *)(scale + blocks * KV_PAGE) + first(half, pos, n);
+	struct block b;
+
+	scale += first(half, pos, blocks);
+	for (size_t i = 0; i < blocks; i++) {
+		memcpy(&b, from + i * sizeof b, sizeof b);
+		scale[i * step] = f32_from_f16(b.scale);
+		for (size_t k = 0; k < Q8_BLOCK; k++)
+			q[(i * Q8_BLOCK + k) * step] = b.q[k];
+	}
+}
+
 void
 kv_get(const struct kv *kv, const struct kv_page *page, uint32_t layer, uint32_t head, enum kv_half half, uint32_t pos, void *to)
 {
-	copy_apart(to, 1, page->data + first_element(kv, layer, head, half, pos), step(half), kv->head_dim, element_size(kv));
+	const uint8_t *half_page = page->data + place(kv, layer, head, half);
+	size_t n = kv->head_dim, size = type_info(kv->type)->block_bytes;
+
+	if (kv->type == TYPE_Q8_0)
+		get_blocks(half_page, half, pos, n, to);
+	else
+		copy_apart(to, 1, half_page + first(half, pos, n) * size, stride(half), n, size);
 }
 
 void
 kv_put(struct kv *kv, struct kv_page *page, uint32_t layer, uint32_t head, enum kv_half half, uint32_t pos, const void *from)
 {
-	copy_apart(page->data + first_element(kv, layer, head, half, pos), step(half), from, 1, kv->head_dim, element_size(kv));
+	uint8_t *half_page = page->data + place(kv, layer, head, half);
+	size_t n = kv->head_dim, size = type_info(kv->type)->block_bytes;
+
+	if (kv->type == TYPE_Q8_0)
+		put_blocks(half_page, half, pos, n, from);
+	else
+		copy_apart(half_page + first(half, pos, n) * size, stride(half), from, 1, n, size);
 }
 
 static void
 store(struct kv *kv, struct kv_page *page, uint32_t layer, uint32_t head, enum kv_half half, uint32_t pos, const float *x)
 {
-	uint16_t rounded[ATTEND_MAX_HEAD_DIM];
+	_Alignas(64) uint8_t rounded[ATTEND_MAX_HEAD_DIM * sizeof(uint16_t)];
 
 	if (kv->type == TYPE_F32) {
 		kv_put(kv, page, layer, head, half, pos, x);
 		return;
 	}
-	for (uint32_t i = 0; i < kv->head_dim; i++)
-		rounded[i] = f16_from_f32(x[i]);
+	/* Element types of streams have GGML's numbers, too. A scale of all ones is no number. */
+	if (!convert_from_f32(rounded, (enum stream_dtype)kv->type, x, kv->head_dim))
+		memset(rounded, 0xff, sizeof rounded);
 	kv_put(kv, page, layer, head, half, pos, rounded);
 }
 

@@ -1,7 +1,7 @@
 /*
  * kv.h: the KV cache of many sequences, in pages of 64 positions that hold all layers of a stage.
  *
- * Within a page each layer and KV head has its keys transposed, k[head_dim][64], and its values v[64][head_dim], in f32 or f16, as
+ * Within a page each layer and KV head has its keys transposed, k[head_dim][64], and its values v[64][head_dim], in f32, f16 or q8_0, as
  * attention wants them (compute/kernel.h). Pages are shared between forks and copied before they are written.
  */
 #ifndef MAI_COMPUTE_KV_H
@@ -21,7 +21,7 @@ struct kv_seq {
 };
 
 /*
- * `type` is TYPE_F32 or TYPE_F16; `context` bounds the positions of a sequence, `limit` the bytes of all pages (0: no bound). NULL with a reason.
+ * `type` is TYPE_F32, TYPE_F16, or for a head_dim that is a multiple of 32 TYPE_Q8_0; `context` bounds the positions of a sequence, `limit` the bytes of all pages (0: no bound). NULL with a reason.
  */
 struct kv *kv_new(uint32_t layers, uint32_t heads, uint32_t head_dim, uint32_t type, uint32_t context, uint64_t limit);
 void kv_free(struct kv *kv); /* after all its sequences */
@@ -44,12 +44,15 @@ void kv_release(struct kv *kv, struct kv_seq *seq);
 const void *kv_keys(const struct kv *kv, const struct kv_page *page, uint32_t layer, uint32_t head);
 const void *kv_values(const struct kv *kv, const struct kv_page *page, uint32_t layer, uint32_t head);
 
-/* Puts the key and the value of a position, head_dim floats each, into its place. To f16 they are rounded. */
+/*
+ * Puts the key and the value of a position, head_dim floats each, into its place. To f16 and q8_0 they are rounded (base/half.h,
+ * stream/convert.h); what q8_0 can't hold becomes no number.
+ */
 void kv_store(struct kv *kv, struct kv_page *page, uint32_t layer, uint32_t head, uint32_t pos, const float *key, const float *value);
 
 /*
- * The same as they are kept, head_dim elements of the cache's type (f32 and f16 one behind the other): what kv_get gives of one
- * cache, kv_put makes of another of that type and shape.
+ * The same as they are kept, head_dim elements of the cache's type one behind the other, as GGUF has them: what kv_get gives of one
+ * position kv_put puts there, or elsewhere.
  */
 enum kv_half { KV_KEYS, KV_VALUES };
 void kv_get(const struct kv *kv, const struct kv_page *page, uint32_t layer, uint32_t head, enum kv_half half, uint32_t pos, void *to);

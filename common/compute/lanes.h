@@ -8,7 +8,7 @@
  *   vf_add _sub _mul _div       as IEEE 754 has them; vf_fma(a, b, c) = a * b + c, rounded once
  *   vf_sqrt                     as IEEE 754 has it
  *   vf_max(a, b)                a > b ? a : b (so b when one is no number); vf_min(a, b): a < b ? a : b
- *   vf_f16                      16 f16 in memory, widened
+ *   vf_f16, vf_s8               16 f16 or signed bytes in memory, widened
  *   vf_from_vi                  rounded; vf_of_bits, vi_of_bits: the same bits
  *   vi_add _sub _and _or _max   wrapping; signed maximum. vi_shl, vi_shr: zeros come in
  *   vi_greater(a, b)            all ones where a > b; vi_select(m, a, b): a where m is all ones, b where it is 0

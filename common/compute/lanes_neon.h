@@ -48,6 +48,16 @@ vf_f16(const uint16_t *p)
 	return r;
 }
 
+static inline vf
+vf_s8(const int8_t *p)
+{
+	const int8x16_t all = vld1q_s8(p);
+	const int16x8_t low = vmovl_s8(vget_low_s8(all)), high = vmovl_high_s8(all);
+
+	return (vf){ { vcvtq_f32_s32(vmovl_s16(vget_low_s16(low))), vcvtq_f32_s32(vmovl_high_s16(low)),
+	    vcvtq_f32_s32(vmovl_s16(vget_low_s16(high))), vcvtq_f32_s32(vmovl_high_s16(high)) } };
+}
+
 static inline vi vi_of_bits(vf a) { vi r; EACH r.q[i] = vreinterpretq_s32_f32(a.q[i]); return r; }
 static inline vi vi_load(const void *p) { vi r; EACH r.q[i] = vld1q_s32((const int32_t *)p + 4 * i); return r; }
 static inline vi vi_set(int32_t a) { vi r; EACH r.q[i] = vdupq_n_s32(a); return r; }

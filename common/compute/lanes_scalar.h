@@ -40,6 +40,7 @@ static inline vf vf_min(vf a, vf b) { EACH a.v[i] = a.v[i] < b.v[i] ? a.v[i] : b
 static inline vf vf_sqrt(vf a) { EACH a.v[i] = f1_sqrt(a.v[i]); return a; }
 static inline vf vf_fma(vf a, vf b, vf c) { EACH c.v[i] = f1_fma(a.v[i], b.v[i], c.v[i]); return c; }
 static inline vf vf_f16(const uint16_t *p) { vf r; EACH r.v[i] = f32_from_f16(p[i]); return r; }
+static inline vf vf_s8(const int8_t *p) { vf r; EACH r.v[i] = (float)p[i]; return r; }
 static inline vf vf_from_vi(vi a) { vf r; EACH r.v[i] = (float)a.v[i]; return r; }
 static inline vf vf_of_bits(vi a) { vf r; memcpy(&r, &a, sizeof r); return r; }
 

@@ -24,7 +24,7 @@ stage_profile(struct stage *s, char to[STREAM_PROFILE_SIZE])
 			return -1;
 		hash_to_hex(&id, hex);
 	}
-	snprintf(to, STREAM_PROFILE_SIZE, "mai-arithmetic-1 kv=%s%s%s%s", kv_type(engine_kv(s->engine)) == TYPE_F16 ? "f16" : "f32", factors[engine_rope_factors(s->engine)], *hex ? " lora=" : "", hex);
+	snprintf(to, STREAM_PROFILE_SIZE, "mai-arithmetic-1 kv=%s%s%s%s", stream_dtype_name((enum stream_dtype)kv_type(engine_kv(s->engine))), factors[engine_rope_factors(s->engine)], *hex ? " lora=" : "", hex);
 	return 0;
 }
 

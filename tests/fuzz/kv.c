@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "flow/state.h"
+#include "model/types.h"
 #include "stream/sum.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -27,6 +28,22 @@ make_sum_right(uint8_t *p, size_t n)
 	gguf_free(g);
 }
 
+/* Blocks of q8_0 keep what they say; a scale that is no number need not keep its bits. */
+static bool
+same_blocks(const uint8_t *a, const uint8_t *b, uint64_t size)
+{
+	for (; size > 0; size -= 34, a += 34, b += 34)
+		if (memcmp(a + 2, b + 2, 32) != 0 || (memcmp(a, b, 2) != 0 && !((a[1] & 0x7c) == 0x7c && (b[1] & 0x7c) == 0x7c)))
+			return false;
+	return true;
+}
+
+static bool
+same_data(const struct gguf_tensor *a, const struct gguf_tensor *b)
+{
+	return a->size == b->size && (a->type == TYPE_Q8_0 ? same_blocks(a->data, b->data, a->size) : memcmp(a->data, b->data, a->size) == 0);
+}
+
 static void
 same(const struct state *a, const struct state *b)
 {
@@ -35,7 +52,7 @@ same(const struct state *a, const struct state *b)
 		abort();
 	for (uint64_t i = 0; i < a->file->n_tensors; i++) {
 		const struct gguf_tensor *t = &a->file->tensors[i], *u = gguf_tensor_named(b->file, t->name);
-		if (!u || t->size != u->size || memcmp(t->data, u->data, t->size) != 0)
+		if (!u || !same_data(t, u))
 			abort();
 	}
 }
@@ -79,7 +96,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	free(copy);
 	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-	if ((s = state_open(path)))
+	s = state_open(path);
+	if (s && (s->shape.type <= TYPE_F16 || s->shape.type == TYPE_Q8_0))
 		restore(s);
 	state_free(s);
 	close(fd);

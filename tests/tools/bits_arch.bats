@@ -117,25 +117,30 @@ each() {
 	each some generated
 }
 
-@test "keys and values in f16: the same bits for threads, shards, frames and kernel sets, and others than in f32" {
-	printf '%s\n' llama-gqa gemma2 gpt-oss-mxfp4 deepseek2-mla >some
-	halves() {
-		local set
-		mai-run -t 1 --kv-type f16 "$1.gguf" <in >out
-		run ! cmp -s out "$1.out"
-		mai-run -t 2 --kv-type f16 "$1.gguf" <in | cmp - out
+@test "keys and values in f16 and q8_0: the same bits for threads, shards, frames and kernel sets, and others than in f32" {
+	rounded() {
+		local set type=$1 model=$2
+		mai-run -t 1 --kv-type "$type" "$model.gguf" <in >out
+		run ! cmp -s out "$model.out"
+		mai-run -t 2 --kv-type "$type" "$model.gguf" <in | cmp - out
 		for set in scalar sse4 avx2 avx512 neon; do
-			MAI_CPU=$set mai-run "$1.gguf" <in >/dev/null 2>&1 || continue # not of this processor
-			MAI_CPU=$set mai-run --kv-type f16 "$1.gguf" <in | cmp - out
+			MAI_CPU=$set mai-run "$model.gguf" <in >/dev/null 2>&1 || continue # not of this processor
+			MAI_CPU=$set mai-run --kv-type "$type" "$model.gguf" <in | cmp - out
 		done
-		mai-shard split -q -n 2 -o "$1-halves" "$1.gguf"
-		mai-run --kv-type f16 "$1-halves/0.gguf" <in | mai-run --kv-type f16 "$1-halves/1.gguf" | cmp - out
+		mai-shard split -q -n 2 -o "$model-halves" "$model.gguf"
+		mai-run --kv-type "$type" "$model-halves/0.gguf" <in | mai-run --kv-type "$type" "$model-halves/1.gguf" | cmp - out
 		stream rows -p <out >rows
-		stream tokens -r 1 <ids | mai-run --kv-type f16 "$1.gguf" | stream rows -p | cmp - rows
+		stream tokens -r 1 <ids | mai-run --kv-type "$type" "$model.gguf" | stream rows -p | cmp - rows
 		# stages that keep them in different ways refuse each other
-		mai-run --kv-type f16 "$1-halves/0.gguf" <in >hidden
-		run -1 --separate-stderr mai-run "$1-halves/1.gguf" <hidden
-		[[ $stderr == *'kv=f16'*'kv=f32'* ]]
+		mai-run --kv-type "$type" "$model-halves/0.gguf" <in >hidden
+		run -1 --separate-stderr mai-run "$model-halves/1.gguf" <hidden
+		[[ $stderr == *"kv=$type"*'kv=f32'* ]]
 	}
-	each some halves
+	printf '%s\n' llama-gqa gemma2 gpt-oss-mxfp4 deepseek2-mla >some
+	each some rounded f16
+	printf '%s\n' gemma2 gpt-oss-mxfp4 qwen3 >some
+	each some rounded q8_0
+	# heads that are no whole blocks
+	run -1 --separate-stderr mai-run --kv-type q8_0 llama-gqa.gguf <in
+	[[ $stderr == *"can't be kept as Q8_0, in blocks of 32" ]]
 }

@@ -91,6 +91,23 @@ sent() {
 	[ "$(mai-run -n 0 --temp 1 --mirostat 2 "$M" <prompt.mai | mai-cat --ids)" = "" ]
 }
 
+@test "states of every type of keys and values go on as the whole prompt does" {
+	need_numpy
+	need_shared models/arch/gemma2.gguf
+	ln -s "$(realpath "$SHARED/models/arch/gemma2.gguf")" g.gguf
+	"$peers/random_ids.py" 256 1 >ids
+	cut -d ' ' -f -20 ids | mai-cat --from-ids >begin.mai
+	mai-cat --from-ids <ids >more.mai
+	for type in f32 f16 q8_0; do
+		mai-run -n 0 --kv-type $type --kv-save $type.kv g.gguf <begin.mai >none.mai
+		"$peers/kv.py" check $type.kv
+		mai-run -n 20 --ignore-eos --kv-type $type g.gguf <more.mai >want.mai
+		mai-run -n 20 --ignore-eos --kv-type $type --kv-load $type.kv g.gguf <more.mai | cmp - want.mai
+	done
+	"$peers/kv.py" near f32.kv q8_0.kv k.0 v.0
+	[ "$(stat -c %s q8_0.kv)" -lt "$(stat -c %s f16.kv)" ]
+}
+
 # refused WORDS ARGUMENT...
 refused() {
 	run -1 --separate-stderr mai-run -n 2 "${@:2}" "$M" <prompt.mai

@@ -535,18 +535,31 @@ def to_f16(a):
     return Fl(a.s, nearest_even(a.m / quantum) * quantum)
 
 
-def attention(name, seed, window, cap, sinks=False, f16=False):
-    page = HEAD * 64
+def from_q8(half, head, apart):
+    """Keys or values of a page in f32: scales, and behind them the bytes of what follows. apart: keys, whose block is every 64th."""
+    n = head // 32 * 64
+    scale = [to_f16(mul(from_bits(u), lit(F(1, 128)))) for u in half[:n]]
+    byte = struct.unpack("%db" % (head * 64), struct.pack("<%dI" % (head * 16), *half[n:n + head * 16]))
+    return [mul(lit(b), scale[i // 64 // 32 * 64 + i % 64 if apart else i // 32]) for i, b in enumerate(byte)]
+
+
+def attention(name, seed, window, cap, sinks=False, kind="f32"):
+    head = 32 if kind == "q8_0" else HEAD
+    page = head * 64
     g = Some(seed)
-    x = [from_bits(u) for u in g.floats(4 * page + QUERIES * GROUP * HEAD, 122, 8)]
+    raw = g.floats(4 * page + QUERIES * GROUP * head, 122, 8)
+    x = [from_bits(u) for u in raw]
     sink = [from_bits(u) for u in g.floats(GROUP, 122, 12)]
-    if f16:
+    if kind == "f16":
         x[:4 * page] = [to_f16(a) for a in x[:4 * page]]
+    if kind == "q8_0":
+        for i in range(4):
+            x[i * page:(i + 1) * page] = from_q8(raw[i * page:(i + 1) * page], head, i % 2 == 0)
     out = []
     for h in range(QUERIES * GROUP):
         pos = POS + h // GROUP
-        q = x[4 * page + h * HEAD:4 * page + (h + 1) * HEAD]
-        m, total, o = Fl(1, INF), ZERO, [ZERO] * HEAD
+        q = x[4 * page + h * head:4 * page + (h + 1) * head]
+        m, total, o = Fl(1, INF), ZERO, [ZERO] * head
         for p in range(pos // 64 + 1):
             keys, values = x[2 * p * page:], x[(2 * p + 1) * page:]
             n = min(64, pos + 1 - 64 * p)
@@ -556,7 +569,7 @@ def attention(name, seed, window, cap, sinks=False, f16=False):
             score = []
             for j in range(n):
                 s = ZERO
-                for d in range(HEAD):
+                for d in range(head):
                     s = fma(q[d], keys[d * 64 + j], s)
                 s = mul(s, lit(F(1, 4)))
                 s = soft_cap(s, cap) if cap else s
@@ -567,10 +580,10 @@ def attention(name, seed, window, cap, sinks=False, f16=False):
             weight = [exp(sub(s, now)) for s in score]
             total = fma(total, c, tree(lanes_sum(weight, lambda a, s: add(s, a), ZERO), add))
             m = now
-            for d in range(HEAD):
+            for d in range(head):
                 o[d] = mul(o[d], c)
                 for j in range(begin, n):
-                    o[d] = fma(weight[j], values[j * HEAD + d], o[d])
+                    o[d] = fma(weight[j], values[j * head + d], o[d])
         if sinks:
             now = largest(sink[h % GROUP], m)
             c = exp(sub(m, now))
@@ -637,6 +650,7 @@ else:
     attention("attend", 16, 0, None)
     attention("attend, window", 23, 2, lit(5))
     attention("attend, sinks", 41, 0, None, True)
-    attention("attend, f16", 42, 0, None, False, True)
+    attention("attend, f16", 42, 0, None, kind="f16")
+    attention("attend, q8_0", 43, 0, None, kind="q8_0")
     softmax()
     finite()

@@ -1,5 +1,9 @@
 /* The KV cache: pages, limits, forks that are copied before they are written. */
+#include <string.h>
+
 #include "tap.h"
+#include "base/err.h"
+#include "base/half.h"
 #include "compute/kernel.h"
 #include "compute/kv.h"
 #include "model/types.h"
@@ -41,6 +45,43 @@ halves(void)
 	kv_release(kv, &s);
 	kv_free(kv);
 	kv_free(wide);
+}
+
+/* What is taken out of one place and put into another is there. */
+static void
+copies(void)
+{
+	enum { WIDE = 64 };
+	const uint32_t types[] = { TYPE_F32, TYPE_F16, TYPE_Q8_0 };
+	float row[2][WIDE], taken[2][WIDE], again[WIDE];
+
+	for (int i = 0; i < 2 * WIDE; i++)
+		row[i / WIDE][i % WIDE] = (float)(i * 37 % 101 - 50) / 8;
+	for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+		const struct type_info *type = type_info(types[i]);
+		struct kv *kv = kv_new(LAYERS, HEADS, WIDE, types[i], CONTEXT, 0);
+		struct kv_seq s = { 0 };
+		kv_reserve(kv, &s, 70);
+		kv_store(kv, s.page[1], 1, 2, 69, row[0], row[1]);
+		for (enum kv_half half = KV_KEYS; half <= KV_VALUES; half++) {
+			kv_get(kv, s.page[1], 1, 2, half, 69, taken[half]);
+			kv_put(kv, s.page[0], 0, 1, half, 5, taken[half]);
+			kv_get(kv, s.page[0], 0, 1, half, 5, again);
+			tap_ok(memcmp(again, taken[half], WIDE / type->block * type->block_bytes) == 0, "%s: what kv_get gives, kv_put puts", type->name);
+		}
+		kv_release(kv, &s);
+		kv_free(kv);
+	}
+	/* a block as GGUF has it: of keys, the 33rd element is the first of the second */
+	const uint8_t *block = (const uint8_t *)taken[KV_KEYS] + type_info(TYPE_Q8_0)->block_bytes;
+	uint16_t scale;
+	float largest = 0;
+	memcpy(&scale, block, sizeof scale);
+	for (int i = 32; i < WIDE; i++)
+		largest = row[0][i] > largest ? row[0][i] : -row[0][i] > largest ? -row[0][i] : largest;
+	float first = f32_from_f16(scale) * (float)(int8_t)block[2], off = first - row[0][32];
+	tap_ok(scale == f16_from_f32(largest / 127) && off < largest / 127 && off > -largest / 127, "blocks of q8_0 are GGML's");
+	tap_ok(!kv_new(LAYERS, HEADS, DIM, TYPE_Q8_0, CONTEXT, 0), "heads that are none are refused: %s", err_reason());
 }
 
 static void
@@ -98,5 +139,6 @@ main(void)
 	limits();
 	forks();
 	halves();
+	copies();
 	return tap_done();
 }
