@@ -26,15 +26,15 @@
 
 static struct {
 	const char *n, *via, *embed, *trust, *kv_type, *kv_save, *kv_load, *draft, *imatrix, *grammar, *json_schema;
-	int64_t n_new, draft_max, threads, context, batch, bos;
+	int64_t n_new, keep, draft_max, threads, context, batch, bos;
 	uint64_t kv_mem;
 	enum stream_dtype kv_dtype; /* which kv_type names; the types of GGUF have the same numbers */
 	double draft_p_min;
 	struct opt_list adapters;
-	bool pin, echo, score, perplexity, bench, json, check;
+	bool pin, shift, echo, score, perplexity, bench, json, check;
 	struct sampling_options sampling;
 	struct open open; /* what a sequence wants, of all these */
-} o = { .batch = 16, .draft_max = 16, .draft_p_min = 0.75, .bos = -1, .sampling = SAMPLING_DEFAULTS };
+} o = { .batch = 16, .draft_max = 16, .draft_p_min = 0.75, .bos = -1, .keep = 1, .sampling = SAMPLING_DEFAULTS };
 
 static const struct opt opts[] = {
 	{ 'n', "predict", "N", OPT_STR, &o.n, 0, 0, "generate N tokens; -1: until the text ends" },
@@ -52,6 +52,8 @@ static const struct opt opts[] = {
 	{ 0, "kv-type", "TYPE", OPT_STR, &o.kv_type, 0, 0, "of keys and values in them: f32 (default), f16 or q8_0" },
 	{ 0, "kv-save", "FILE", OPT_STR, &o.kv_save, 0, 0, "keep the state of the first sequence there" },
 	{ 0, "kv-load", "FILE", OPT_STR, &o.kv_load, 0, 0, "go on from a state where a prompt begins like it" },
+	{ 0, "context-shift", NULL, OPT_FLAG, &o.shift, 0, 0, "when the context is full, drop half of it and go on" },
+	{ 0, "keep", "N", OPT_INT, &o.keep, -1, MODEL_MAX_CONTEXT, "but for the first N tokens of the prompt; -1: all of it (1)" },
 	{ 'b', "batch", "N", OPT_INT, &o.batch, 1, STREAM_MAX_ROWS, "sequences at once (16)" },
 	{ 0, "lora", "FILE[:SCALE]", OPT_LIST, &o.adapters, 0, 0, "apply an adapter SCALE times (1); again: another" },
 	{ 0, "draft", "MODEL", OPT_STR, &o.draft, 0, 0, "let a small model of the same vocabulary guess tokens ahead" },
@@ -131,6 +133,12 @@ check_options(int operands)
 		return opt_usage(&tool, "--kv-save and --kv-load go with -n, or with a stage");
 	if (o.via && o.check)
 		return opt_usage(&tool, "--check is for the stages of the pipeline to be given");
+	if (!o.n && o.shift)
+		return opt_usage(&tool, "--context-shift goes with -n");
+	if (o.shift && (o.draft || o.sampling.mirostat || o.grammar || o.json_schema))
+		return opt_usage(&tool, "--context-shift excludes --draft, --mirostat, --grammar and --json-schema, which look back on all of a text");
+	if (!o.shift && o.keep != 1)
+		return opt_usage(&tool, "--keep goes with --context-shift");
 	if (!o.n && o.draft)
 		return opt_usage(&tool, "--draft goes with -n");
 	if (!o.n && (o.echo || o.sampling.ignore_eos || o.sampling.stops.n > 0 || o.grammar || o.json_schema))
@@ -238,6 +246,8 @@ driver_options(const struct run *r)
 		.n_new = o.n_new,
 		.loaded = r->state ? r->state->token : NULL,
 		.n_loaded = r->state && r->state->token ? r->state->n : 0,
+		.shift = o.shift,
+		.keep = o.keep,
 		.frame_rows = o.via ? STREAM_MAX_ROWS / 2 : STREAM_MAX_ROWS,
 		.open = o.open,
 	};

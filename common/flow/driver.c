@@ -56,6 +56,47 @@ sequence_add(struct sequence *s, uint32_t token)
 	return 0;
 }
 
+/* ---- what of a text is on the link ---- */
+
+static uint32_t
+length(const struct sequence *s)
+{
+	return (uint32_t)s->n - s->dropped; /* positions are 32 bits */
+}
+
+static uint32_t
+prompt_length(const struct sequence *s)
+{
+	return s->n_prompt > s->keep + s->dropped ? s->n_prompt - s->dropped : s->dropped > 0 ? s->keep : s->n_prompt;
+}
+
+/* Where a position on the link is in the text. */
+static uint32_t
+in_text(const struct sequence *s, uint32_t pos)
+{
+	return pos < s->keep ? pos : pos + s->dropped;
+}
+
+/* The first token, BOS mostly, is always kept. */
+static uint32_t
+keeps(const struct driver_options *o, const struct sequence *s)
+{
+	return o->keep < 0 || o->keep > s->n_prompt ? s->n_prompt : o->keep > 0 ? (uint32_t)o->keep : 1;
+}
+
+/* Makes room in a context of `full` positions. False where there is none to be made, or it is the prompt that doesn't fit. */
+static bool
+shift(const struct driver *d, struct sequence *s, uint32_t full)
+{
+	uint32_t drop = full > s->keep ? (full - s->keep) / 2 : 0;
+
+	if (!d->o->shift || s->n == s->n_prompt || full + 1 != length(s) || drop == 0)
+		return false;
+	s->dropped += drop;
+	s->shifts++;
+	return true;
+}
+
 static int
 send_close(struct driver *d, uint32_t id, enum close_reason reason, uint32_t pos)
 {
@@ -131,13 +172,13 @@ choose_donor(const struct driver *d, struct sequence *s)
 {
 	s->donor = s->id;
 	s->shared = 0;
-	if (!d->o->generate || s->apart)
+	if (!d->o->generate || s->apart || s->dropped > 0)
 		return;
 	if ((s->shared = common(s, d->o->loaded, d->n_loaded)) > 0)
 		s->donor = STREAM_LOADED;
 	for (size_t i = 0; i < d->o->slots; i++) {
 		const struct sequence *t = d->active[i];
-		uint32_t n = t && t->id < s->id && !t->told_close ? common(s, t->token, t->n_prompt - 1) : 0;
+		uint32_t n = t && t->id < s->id && !t->told_close && t->dropped == 0 ? common(s, t->token, t->n_prompt - 1) : 0;
 		if (n < SHARE_LEAST || n <= s->shared)
 			continue;
 		s->shared = n;
@@ -172,7 +213,7 @@ begin(struct driver *d, struct sequence *s)
 		f.pos = s->sent = s->shared;
 		f.restated = true;
 	}
-	f.open.ordinal = s->ordinal;
+	f.open.ordinal = s->ordinal + ((uint64_t)s->shifts << 32); /* positions come again: draws don't */
 	s->begun = true;
 	return link_send(d->link, &f);
 }
@@ -199,6 +240,7 @@ enter(struct driver *d, struct sequence *s, bool again)
 	s->told_close = s->n_prompt == 0;
 	if (s->told_close)
 		return finish(d, s, CLOSE_STOP, 0);
+	s->keep = keeps(d->o, s);
 	choose_donor(d, s);
 	return 0;
 }
@@ -255,7 +297,7 @@ wanted(const struct driver *d, const struct sequence *s, uint32_t pos)
 	if (d->o->generate && d->o->open.sampling.mirostat) /* which a sequence that is sent again begins by its first choice */
 		return pos + 1 >= s->n_prompt;
 	if (d->o->generate)
-		return pos + 1 == s->n;
+		return pos + 1 == length(s);
 	return pos >= s->want_from && pos < s->want_to;
 }
 
@@ -263,11 +305,11 @@ wanted(const struct driver *d, const struct sequence *s, uint32_t pos)
 static uint32_t
 add_rows(struct driver *d, struct sequence *s, uint32_t n)
 {
-	size_t until = s->sent < s->n_prompt ? s->n_prompt : s->n;
+	uint32_t until = s->sent < prompt_length(s) ? prompt_length(s) : length(s);
 
 	while (s->sent < until && n < d->o->frame_rows) {
 		uint32_t pos = s->sent++;
-		d->row[n++] = (struct row){ s->id, pos, s->token[pos], wanted(d, s, pos) ? ROW_WANTED : 0 };
+		d->row[n++] = (struct row){ s->id, pos, s->token[in_text(s, pos)], wanted(d, s, pos) ? ROW_WANTED : 0 };
 	}
 	return n;
 }
@@ -295,7 +337,7 @@ add_drafts(struct driver *d, struct sequence *s, uint32_t *n)
 static int
 after_rows(struct driver *d, struct sequence *s)
 {
-	if (!s->begun || s->sent < s->n_prompt || s->told_end)
+	if (!s->begun || s->sent < prompt_length(s) || s->told_end)
 		return 0;
 	s->told_end = true;
 	struct frame f = { .type = FRAME_PROMPT_END, .seq = s->id, .value = s->text_bytes };
@@ -322,9 +364,9 @@ send_rows(struct driver *d)
 			return -1;
 	for (size_t k = 0; k < d->o->slots && n < d->o->frame_rows; k++) {
 		struct sequence *s = d->active[(d->turn + k) % d->o->slots];
-		if (!s || !s->begun || s->told_close || s->sent == s->n)
+		if (!s || !s->begun || s->told_close || s->sent == length(s))
 			continue;
-		if (s->sent >= s->n_prompt && generating++ >= group)
+		if (s->sent >= prompt_length(s) && generating++ >= group)
 			continue;
 		n = add_rows(d, s, n);
 		if (add_drafts(d, s, &n) < 0)
@@ -385,13 +427,16 @@ take_rows(struct driver *d, const struct frame *f)
 	if (f->n_rows > 0 && !d->o->generate && f->row_bytes == 0)
 		return err_set(ERR_DATA, "the last stage gives no data");
 	for (uint32_t i = 0; i < f->n_rows; i++) {
-		const struct row *r = &f->rows[i];
-		struct sequence *s = seqmap_get(&d->ids, r->seq);
-		if (!s || r->pos < s->taken)
+		struct row r = f->rows[i];
+		struct sequence *s = seqmap_get(&d->ids, r.seq);
+		if (!s)
 			continue;
-		s->taken = r->pos + 1;
-		int rc = d->o->generate ? take_token(d, s, r)
-		    : take_output(d, s, r, (const float *)f->data + i * (f->row_bytes / sizeof(float)));
+		r.pos = in_text(s, r.pos);
+		if (r.pos < s->taken)
+			continue;
+		s->taken = r.pos + 1;
+		int rc = d->o->generate ? take_token(d, s, &r)
+		    : take_output(d, s, &r, (const float *)f->data + i * (f->row_bytes / sizeof(float)));
 		if (rc < 0)
 			return -1;
 	}
@@ -429,9 +474,11 @@ take_close(struct driver *d, const struct frame *f)
 		d->crowded = true;
 		return send_again(d, s);
 	}
-	s->closed_at = f->pos;
+	if (f->reason == CLOSE_CONTEXT && shift(d, s, f->pos))
+		return send_again(d, s);
+	s->closed_at = in_text(s, f->pos);
 	/* Only a stop takes back tokens that have come: any other end is met by the row that would give the next one. */
-	return finish(d, s, f->reason, d->o->generate && f->reason != CLOSE_STOP ? (uint32_t)s->n : f->pos);
+	return finish(d, s, f->reason, d->o->generate && f->reason != CLOSE_STOP ? (uint32_t)s->n : s->closed_at);
 }
 
 static int

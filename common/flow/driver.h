@@ -5,6 +5,9 @@
  * generating) of which as many are under way as keep all stages at work, and no more: that bounds what piles up anywhere.
  * A sequence that finds no KV memory beside others waits until one of them has ended, or all have left, and is then sent again.
  *
+ * A sequence that outgrows the context may go on without part of what it has: the driver then sends what is left as a new one. Positions
+ * of the text and on the link differ from there on; the client sees those of the text.
+ *
  * Of prompts that begin alike the stages compute what is common once: a sequence waits until another has sent those positions, and begins
  * as a fork of it; or of a state that the stages were given.
  */
@@ -34,9 +37,11 @@ struct sequence {
 
 	/* The driver's own. */
 	uint32_t id;        /* on the link: a new one each time the sequence is sent */
-	uint32_t sent;      /* rows, without drafts */
+	uint32_t sent;      /* rows, without drafts: positions on the link */
 	uint32_t drafts;    /* rows sent behind these, which guess what will come */
 	uint32_t taken;     /* positions below have given their row: sent again, they give it no second time */
+	uint32_t keep, dropped; /* of its text the tokens [keep, keep + dropped) are not on the link */
+	uint32_t shifts;    /* how often some were dropped */
 	uint32_t shared;    /* positions that a fork gave it */
 	uint32_t donor;     /* the sequence that it shares, or waits to share, `shared` positions with; its own id: none */
 	bool begun;         /* FRAME_OPEN or FRAME_FORK was sent */
@@ -71,6 +76,8 @@ struct driver_options {
 	int64_t n_new;           /* tokens to generate for each; -1: until the end of the text */
 	uint32_t frame_rows;     /* at most in a frame */
 	struct drafter *draft;   /* guesses tokens to be generated, which go out with those before them; NULL: none */
+	bool shift;              /* when a context is full, drop half of what stands behind the first `keep` tokens (-1: the prompt), and go on; */
+	int64_t keep;            /* not with drafts, mirostat or a grammar, which look back on all that was generated */
 	const uint32_t *loaded;  /* tokens of the state that the stages were given (STREAM_LOADED); for generation */
 	uint32_t n_loaded;
 	struct open open;        /* settings and stop texts of each sequence; its ordinal is filled in */

@@ -192,3 +192,87 @@ refused() {
 		done
 	done
 }
+
+# ---- longer than the context ----
+
+# shifted PROMPT CONTEXT KEEP N: the same by hand, in windows of their own, each from position 0
+shifted() {
+	local -a all
+	local n=$4 prompt dropped=0 left window
+	read -ra all <<<"$1"
+	prompt=${#all[@]}
+	while [ "$n" -gt 0 ]; do
+		window="${all[*]:0:$3} ${all[*]:$3+dropped}"
+		left=$(($2 + 1 - ${#all[@]} + dropped))
+		[ "$left" -le "$n" ] || left=$n
+		read -ra window < <(mai-cat --from-ids <<<"$window" | mai-run -n "$left" --temp 0 --ignore-eos -c "$2" "$M" | mai-cat --ids)
+		all+=("${window[@]}")
+		n=$((n - left))
+		dropped=$((dropped + ($2 - $3) / 2))
+	done
+	echo "${all[*]:prompt}"
+}
+
+@test "a text goes on beyond its context as one that is cut and sent again by hand" {
+	ids=$(mai-tokenize -m "$M" -t "Once upon a time, there was a little girl named Lily.")
+	mai-cat --from-ids <<<"$ids" >in
+	for keep in 1 5 13; do
+		shifted "$ids" 40 $keep 100 >want
+		[ "$(wc -w <want)" = 100 ]
+		mai-run -n 100 --temp 0 --ignore-eos -c 40 --context-shift --keep $keep "$M" <in | mai-cat --ids | diff want -
+		mai-run -n 100 --temp 0 --ignore-eos --context-shift --keep $keep --via 'mai-run -c 40 parts/0.gguf | mai-run -c 60 parts/1.gguf | mai-run -c 50 parts/2.gguf' <in |
+			mai-cat --ids | diff want -
+	done
+	# all of the prompt
+	shifted "$ids" 40 "$(wc -w <<<"$ids")" 60 >want
+	mai-run -n 60 --temp 0 --ignore-eos -c 40 --context-shift --keep -1 "$M" <in | mai-cat --ids | diff want -
+}
+
+@test "positions go on beyond the context, draws do not repeat, and a text is put together as without" {
+	printf 'Once upon a time\nThe sun\nOne day, a small dog\n' | mai-tokenize -m "$M" -l >in
+	mai-run -n 120 -c 48 --ignore-eos --context-shift "$M" <in >out
+	mai-cat --json out | jq -r 'select(.type == "rows") | .rows[] | select(.seq == 1) | .pos' >positions
+	cmp positions <(seq "$(head -1 positions)" "$(($(head -1 positions) + 119))")
+	mai-tokenize -d -l -m "$M" <out >want
+	for how in "-b 1" "-b 2 --kv-mem 100K" "-t 2"; do
+		# shellcheck disable=SC2086
+		mai-run -n 120 -c 48 --ignore-eos --context-shift $how "$M" <in | mai-tokenize -d -l -m "$M" | cmp - want
+	done
+	mai-run -n 120 --ignore-eos --context-shift --via 'mai-run -c 48 parts/0.gguf | mai-run parts/1.gguf | mai-run parts/2.gguf' <in |
+		mai-tokenize -d -l -m "$M" | cmp - want
+	# with the prompt, which is shown once
+	mai-run -n 120 -c 48 --ignore-eos --context-shift --echo "$M" <in | mai-tokenize -d -l -m "$M" >echoed
+	[ "$(cut -c -16 echoed | head -1)" = 'Once upon a time' ]
+}
+
+@test "a stop text is found across the place where the context was full" {
+	mai-tokenize -m "$M" "Once upon a time" >in
+	mai-run -n 150 --temp 0 -c 40 --ignore-eos --context-shift "$M" <in | mai-tokenize -d -m "$M" >all
+	# every text of 8 bytes of it stops it at its first place, and not before
+	for at in 60 70 80 90 100 110 120 130 140 150 160 170 180 190 200; do
+		stop=$(tail -c +$at all | head -c 8)
+		[[ $stop != *$'\n'* ]] || continue
+		mai-run -n 150 --temp 0 -c 40 --ignore-eos --context-shift --stop "$stop" "$M" <in | mai-tokenize -d -m "$M" >stopped
+		/usr/bin/python3 - "$stop" <<-'END'
+			import sys
+			whole, stopped, stop = open("all", "rb").read(), open("stopped", "rb").read(), sys.argv[1].encode()
+			assert whole.startswith(stopped) and stop not in stopped, (stop, stopped)
+			# the output ends before the first token that holds a byte of it
+			assert len(stopped) <= whole.index(stop) < len(stopped) + 8, (stop, stopped)
+		END
+	done
+}
+
+@test "without --context-shift, or where there is nothing to drop, a full context ends a sequence" {
+	mai-tokenize -m "$M" "Once upon a time" >in
+	for how in "" "--context-shift --keep -1 -c 6"; do
+		# shellcheck disable=SC2086
+		run -1 --separate-stderr mai-run -n 100 --ignore-eos -c 30 $how "$M" <in
+		[[ $stderr == *'the context is full at position'* ]]
+	done
+	run -1 --separate-stderr mai-run -n 100 --ignore-eos -c 3 --context-shift "$M" <in
+	[ "$stderr" = 'mai-run: sequence 0: the context is full at position 3' ]
+	run -2 mai-run --context-shift "$M"
+	run -2 mai-run -n 3 --keep 4 "$M"
+	run -2 mai-run -n 3 --context-shift --mirostat 2 "$M"
+}
