@@ -42,7 +42,6 @@ head_bytes(const struct kv_shape *shape)
 
 /* One tensor: the keys or the values of a layer. */
 struct half {
-	const char *path;
 	const struct kv *kv;
 	const struct kv_seq *seq;
 	uint32_t layer; /* counted from the stage's first */
@@ -57,12 +56,11 @@ fill(void *arg, FILE *to, const char *name)
 	uint8_t head[ATTEND_MAX_HEAD_DIM * sizeof(float)];
 	size_t n = head_bytes(&shape);
 
-	(void)name; /* the tensor's */
 	for (uint32_t pos = 0; pos < h->seq->len; pos++)
 		for (uint32_t i = 0; i < shape.heads; i++) {
 			kv_get(h->kv, h->seq->page[pos / KV_PAGE], h->layer, i, h->half, pos, head);
 			if (fwrite(head, 1, n, to) != n)
-				return err_sys("%s", h->path);
+				return err_sys("%s", name);
 		}
 	return 0;
 }
@@ -173,7 +171,7 @@ state_save(const char *path, const struct state_of *of, const struct kv *kv, con
 		return -1;
 	for (uint32_t i = 0; i < layers; i++)
 		for (enum kv_half half = KV_KEYS; half <= KV_VALUES; half++)
-			s.half[s.n_halves++] = (struct half){ path, kv, seq, i, half };
+			s.half[s.n_halves++] = (struct half){ kv, seq, i, half };
 	rc = save(&s, path);
 	free(s.half);
 	return rc;

@@ -93,7 +93,7 @@ write_model(const struct import *i, const struct hub *h, const struct recipe *r,
 	int rc = -1;
 
 	if (tensors) {
-		tensors_begin(tensors, i->out, i->progress, i->progress_arg);
+		tensors_progress(tensors, i->progress, i->progress_arg);
 		if (put_general(w, h, r, tensors_file_type(tensors)) == 0 && keys_put(w, h, r) == 0 && keys_put_factors(w, h, r, &factors) == 0 &&
 		    vocabulary_put(w, h, r) == 0)
 			rc = write_file(i, w);

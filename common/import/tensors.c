@@ -279,9 +279,8 @@ tensors_file_type(const struct tensors *t)
 }
 
 void
-tensors_begin(struct tensors *t, const char *out, void (*progress)(void *arg, const char *what, uint64_t done, uint64_t total), void *arg)
+tensors_progress(struct tensors *t, void (*progress)(void *arg, const char *what, uint64_t done, uint64_t total), void *arg)
 {
-	t->out = out;
 	t->progress = progress;
 	t->progress_arg = arg;
 }

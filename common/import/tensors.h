@@ -21,7 +21,7 @@ void tensors_free(struct tensors *t);
 /* What general.file_type says of them. */
 uint32_t tensors_file_type(const struct tensors *t);
 
-/* Before the writing: the name of the file, for reasons; and who is told how far it is, in bytes (or NULL). */
-void tensors_begin(struct tensors *t, const char *out, void (*progress)(void *arg, const char *what, uint64_t done, uint64_t total), void *arg);
+/* Before the writing: who is told how far it is, in bytes (or NULL). */
+void tensors_progress(struct tensors *t, void (*progress)(void *arg, const char *what, uint64_t done, uint64_t total), void *arg);
 
 #endif

@@ -29,6 +29,7 @@ struct made {
 	size_t n;
 	uint32_t type;
 	FILE *to;
+	const char *name; /* of the file */
 	const struct part *now; /* the one that is being written */
 };
 
@@ -41,7 +42,6 @@ struct tensors {
 	size_t n_parts, cap;
 	struct made *made;
 	size_t n_made;
-	const char *out;
 	void (*progress)(void *arg, const char *what, uint64_t done, uint64_t total);
 	void *progress_arg;
 	uint64_t done, total; /* bytes written */

@@ -15,7 +15,7 @@ put_bytes(struct made *m, const void *data, size_t n)
 	struct tensors *all = m->all;
 
 	if (fwrite(data, 1, n, m->to) != n)
-		return err_sys("%s", all->out);
+		return err_sys("%s", m->name);
 	all->done += n;
 	if (all->progress)
 		all->progress(all->progress_arg, "import", all->done, all->total);
@@ -115,8 +115,8 @@ tensors_write(void *arg, FILE *to, const char *name)
 {
 	struct made *m = arg;
 
-	(void)name;
 	m->to = to;
+	m->name = name;
 	for (size_t i = 0; i < m->n; i++) {
 		const struct hub_tensor *from = m->part[i].from;
 		m->now = &m->part[i];

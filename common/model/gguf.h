@@ -138,7 +138,7 @@ int gguf_put_array(struct gguf_writer *w, const char *key, enum gguf_kind item, 
 int gguf_put_key(struct gguf_writer *w, const struct gguf_key *key); /* a copy of a key that was read */
 int gguf_put_tensor(struct gguf_writer *w, const char *name, uint32_t type, uint32_t n_dims, const uint64_t *ne,
     const void *data, uint64_t size);
-/* Instead of data that lies in memory: `fill` writes the tensor's bytes to the file when its turn comes. */
+/* Instead of data that lies in memory: `fill` writes the tensor's bytes when its turn comes. `name` is the file's, for reasons. */
 typedef int gguf_fill(void *arg, FILE *to, const char *name);
 int gguf_put_tensor_fill(struct gguf_writer *w, const char *name, uint32_t type, uint32_t n_dims, const uint64_t *ne,
     uint64_t size, gguf_fill *fill, void *arg);

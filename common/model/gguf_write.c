@@ -228,7 +228,7 @@ write_tensor(FILE *to, const struct put *t, uint64_t alignment, const char *path
 	bool counted = before >= 0 && !(fstat(fileno(to), &st) == 0 && S_ISCHR(st.st_mode));
 
 	if (t->fill) {
-		if (t->fill(t->arg, to, t->name) < 0)
+		if (t->fill(t->arg, to, path) < 0)
 			return -1;
 	} else if (fwrite(t->data, 1, t->size, to) != t->size) {
 		return err_sys("%s", path);
