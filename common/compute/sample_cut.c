@@ -36,10 +36,11 @@ sample_softmax(struct sampler *s, float temperature)
 	return sum;
 }
 
-double
-sample_surprise(const struct sampler *s, float sum, size_t i)
+/* Of a candidate, in nats, where the p at temperature 1 have a sum of this logarithm. */
+static double
+surprise(const struct sampler *s, double log_sum, size_t i)
 {
-	return mathd_log((double)sum) + ((double)s->list[0].logit - (double)s->list[i].logit);
+	return log_sum + ((double)s->list[0].logit - (double)s->list[i].logit);
 }
 
 double
@@ -49,7 +50,7 @@ sample_entropy(const struct sampler *s, float sum)
 
 	for (size_t i = 0; i < s->n; i++)
 		if (s->list[i].p > 0)
-			entropy += (double)s->list[i].p / (double)sum * (log_sum + ((double)s->list[0].logit - (double)s->list[i].logit));
+			entropy += (double)s->list[i].p / (double)sum * surprise(s, log_sum, i);
 	return entropy;
 }
 
@@ -134,15 +135,16 @@ void
 sample_typical(struct sampler *s, float p)
 {
 	float sum, part = 0;
-	double entropy;
+	double entropy, log_sum;
 	size_t keep = 0;
 
 	if (p >= 1)
 		return;
 	sum = sample_softmax(s, 1);
 	entropy = sample_entropy(s, sum);
+	log_sum = mathd_log((double)sum);
 	for (size_t i = 0; i < s->n; i++) {
-		double off = sample_surprise(s, sum, i) - entropy;
+		double off = surprise(s, log_sum, i) - entropy;
 		s->list[i].p = (float)(off < 0 ? -off : off); /* to sort by */
 	}
 	/* its first logit is not the largest any more: nothing but softmax may look at the list until it is in order again */

@@ -40,9 +40,8 @@ void sample_sort(struct candidate *list, size_t n);
 /* Sets p of all candidates, by softmax at a temperature; returns their sum. */
 float sample_softmax(struct sampler *s, float temperature);
 
-/* The entropy of the candidates, in nats, whose p at temperature 1 have this sum; and the surprise of one of them. */
+/* The entropy of the candidates, in nats, whose p at temperature 1 have this sum. */
 double sample_entropy(const struct sampler *s, float sum);
-double sample_surprise(const struct sampler *s, float sum, size_t i);
 
 /* sample_mirostat.c: leaves the candidates that mirostat does, with their p; and what it learns from the choice of one. */
 void sample_mirostat(struct sampler *s, const float *logits, const struct sampling *how, double mu);
