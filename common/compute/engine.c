@@ -181,6 +181,27 @@ engine_logits(struct engine *e, const float *normed, size_t n, float *logits)
 		finish_logits(e, logits + t * engine_logits_stride(e));
 }
 
+int
+engine_next(struct engine *e, struct kv_seq *seq, const uint32_t *token, size_t n, float *x, float *logits)
+{
+	struct engine_row rows[ENGINE_BATCH];
+	float *last = x + (n - 1) * e->x_ld;
+
+	for (size_t i = 0; i < n; i++) {
+		rows[i] = (struct engine_row){ seq, seq->len + (uint32_t)i };
+		if (e->model->has_embedding)
+			engine_embed(e, token[i], rows[i].pos, x + i * e->x_ld);
+	}
+	if (engine_layers(e, x, rows, n) < 0)
+		return -1;
+	seq->len += (uint32_t)n;
+	if (e->model->has_head) {
+		engine_norm(e, last, 1);
+		engine_logits(e, last, 1, logits);
+	}
+	return 0;
+}
+
 /* ---- making ---- */
 
 static size_t

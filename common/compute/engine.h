@@ -66,6 +66,12 @@ struct engine_row {
  */
 int engine_layers(struct engine *e, float *x, const struct engine_row *rows, size_t n);
 
+/*
+ * The next n tokens of one sequence, at most ENGINE_BATCH, which moves on; room for them must have been reserved. `x` has n rows, which
+ * a part without the embedding takes as they are. A part with the head gives the logits behind the last token. 0, or -1: no memory.
+ */
+int engine_next(struct engine *e, struct kv_seq *seq, const uint32_t *token, size_t n, float *x, float *logits);
+
 /* The head: the final norm in place, and from its result the logits. */
 void engine_norm(struct engine *e, float *x, size_t n);
 void engine_logits(struct engine *e, const float *normed, size_t n, float *logits);

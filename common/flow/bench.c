@@ -16,31 +16,19 @@ struct bench {
 	const struct model *m;
 	float *x, *logits;
 	struct kv_seq seq;
-	bool embeds, heads;
 };
 
 /* n rows behind those in the cache; logits of the last. */
 static int
 forward(struct bench *b, size_t n, uint32_t token)
 {
-	struct engine_row rows[ENGINE_BATCH];
-	size_t ld = engine_stride(b->e);
+	uint32_t tokens[ENGINE_BATCH];
 
 	if (kv_reserve(engine_kv(b->e), &b->seq, b->seq.len + (uint32_t)n) != KV_OK)
 		return err_set(ERR_SYSTEM, "the benchmark needs a context of %d and memory for it", PREFILL);
-	for (size_t i = 0; i < n; i++) {
-		rows[i] = (struct engine_row){ &b->seq, b->seq.len + (uint32_t)i };
-		if (b->embeds)
-			engine_embed(b->e, (uint32_t)(token + i * 37) % b->m->hp.n_vocab, rows[i].pos, b->x + i * ld);
-	}
-	if (engine_layers(b->e, b->x, rows, n) < 0)
-		return -1;
-	b->seq.len += (uint32_t)n;
-	if (b->heads) {
-		engine_norm(b->e, b->x + (n - 1) * ld, 1);
-		engine_logits(b->e, b->x + (n - 1) * ld, 1, b->logits);
-	}
-	return 0;
+	for (size_t i = 0; i < n; i++)
+		tokens[i] = (uint32_t)(token + i * 37) % b->m->hp.n_vocab;
+	return engine_next(b->e, &b->seq, tokens, n, b->x, b->logits);
 }
 
 static int
@@ -64,7 +52,7 @@ decode(struct bench *b, size_t n, double *rate)
 	for (size_t i = 0; i < n; i++) {
 		if (forward(b, 1, token) < 0)
 			return -1;
-		token = b->heads ? sampler_best(b->logits, b->m->hp.n_vocab) : token + 1;
+		token = b->m->has_head ? sampler_best(b->logits, b->m->hp.n_vocab) : token + 1;
 	}
 	*rate = (double)n / (clock_seconds() - t);
 	kv_cut(engine_kv(b->e), &b->seq, 0);
@@ -138,7 +126,7 @@ read_bandwidth(struct pool *pool)
 int
 bench_run(const struct model *m, struct engine *e, bool json)
 {
-	struct bench b = { .e = e, .m = m, .embeds = m->has_embedding, .heads = m->has_head };
+	struct bench b = { .e = e, .m = m, };
 	size_t n = PREFILL < engine_context(e) ? PREFILL : engine_context(e), n_decode = n < DECODE ? n : DECODE;
 	double p, d, bandwidth;
 	int rc = -1;

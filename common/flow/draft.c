@@ -7,7 +7,6 @@
 #include "base/mem.h"
 #include "base/msg.h"
 #include "compute/engine.h"
-#include "compute/mathd.h"
 #include "compute/sample.h"
 #include "model/model.h"
 #include "stream/seqmap.h"
@@ -27,8 +26,6 @@ struct drafter {
 	struct hash vocab_id;
 	struct seqmap seqs;
 	float *x, *logits, *spare;
-	uint32_t *text; /* the sequence's tokens and the guesses behind them, for penalties */
-	size_t text_cap;
 	uint64_t guessed, taken;
 };
 
@@ -90,7 +87,6 @@ drafter_free(struct drafter *d)
 	free(d->x);
 	free(d->logits);
 	free(d->spare);
-	free(d->text);
 	engine_free(d->engine);
 	model_free(d->model);
 	free(d);
@@ -135,25 +131,14 @@ find(struct drafter *d, uint32_t seq)
 static int
 forward(struct drafter *d, struct drafted *q, const uint32_t *token, size_t n)
 {
-	struct engine_row rows[ENGINE_BATCH];
-	size_t ld = engine_stride(d->engine), len = q->kv.len + n;
+	size_t len = q->kv.len + n;
 
 	if (kv_reserve(engine_kv(d->engine), &q->kv, (uint32_t)len) != KV_OK)
 		return 0;
 	if (mem_grow(&q->token, &q->cap, len, sizeof *q->token) < 0)
 		return -1;
-	for (size_t i = 0; i < n; i++) {
-		uint32_t pos = q->kv.len + (uint32_t)i;
-		rows[i] = (struct engine_row){ &q->kv, pos };
-		q->token[pos] = token[i];
-		engine_embed(d->engine, token[i], pos, d->x + i * ld);
-	}
-	if (engine_layers(d->engine, d->x, rows, n) < 0)
-		return -1;
-	q->kv.len = (uint32_t)len;
-	engine_norm(d->engine, d->x + (n - 1) * ld, 1);
-	engine_logits(d->engine, d->x + (n - 1) * ld, 1, d->logits);
-	return 1;
+	memcpy(q->token + q->kv.len, token, n * sizeof *token);
+	return engine_next(d->engine, &q->kv, token, n, d->x, d->logits) < 0 ? -1 : 1;
 }
 
 /* All tokens of the sequence, those that are not held yet: at least the last one. */
@@ -177,12 +162,13 @@ catch_up(struct drafter *d, struct drafted *q, const uint32_t *token, size_t n)
 static bool
 sure(struct drafter *d)
 {
-	uint32_t n = d->model->hp.n_vocab, best = sampler_best(d->logits, n);
+	uint32_t n = d->model->hp.n_vocab;
 
 	if (d->o.p_min <= 0)
 		return true;
 	memcpy(d->spare, d->logits, n * sizeof *d->spare);
-	return sampler_log_probability(engine_arithmetic(d->engine), d->spare, n, best) >= mathd_log((double)d->o.p_min);
+	/* the likeliest has 1 of the sum */
+	return d->o.p_min * engine_arithmetic(d->engine)->softmax(d->spare, n, 1) <= 1;
 }
 
 int
@@ -196,21 +182,18 @@ drafter_guess(struct drafter *d, uint32_t seq, const struct open *open, uint64_t
 	uint32_t got = 0;
 	int rc;
 
-	if (!q || mem_grow(&d->text, &d->text_cap, (size_t)n + DRAFT_MAX, sizeof *d->text) < 0)
+	if (!q)
 		return -1;
 	wants.ordinal = ordinal;
 	if (max > d->o.max)
 		max = d->o.max;
-	memcpy(d->text, token, n * sizeof *token);
 	rc = catch_up(d, q, token, n);
-	at.token = d->text;
 	while (rc > 0 && got < max && sure(d)) {
+		at.token = q->token; /* which holds the guesses, too */
 		at.pos = n + got;
 		rc = sampler_choose(d->sampler, d->logits, &at, &guess[got]);
-		if (rc <= 0)
-			break;
-		d->text[at.pos] = guess[got++];
-		rc = got < max ? forward(d, q, &d->text[at.pos], 1) : 0;
+		if (rc > 0 && ++got < max)
+			rc = forward(d, q, &guess[got - 1], 1);
 	}
 	d->guessed += got;
 	return rc < 0 ? -1 : (int)got;
