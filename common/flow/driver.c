@@ -31,52 +31,6 @@ struct driver {
 
 /* ---- sequences ---- */
 
-struct sequence *
-sequence_new(void)
-{
-	return mem_alloc(1, sizeof(struct sequence));
-}
-
-void
-sequence_free(struct sequence *s)
-{
-	if (s)
-		free(s->token);
-	free(s);
-}
-
-int
-sequence_add(struct sequence *s, uint32_t token)
-{
-	if (s->n >= UINT32_MAX - 1)
-		return err_set(ERR_DATA, "a sequence has too many tokens");
-	if (mem_grow(&s->token, &s->cap, s->n + 1, sizeof *s->token) < 0)
-		return -1;
-	s->token[s->n++] = token;
-	return 0;
-}
-
-/* ---- what of a text is on the link ---- */
-
-static uint32_t
-length(const struct sequence *s)
-{
-	return (uint32_t)s->n - s->dropped; /* positions are 32 bits */
-}
-
-static uint32_t
-prompt_length(const struct sequence *s)
-{
-	return s->n_prompt > s->keep + s->dropped ? s->n_prompt - s->dropped : s->dropped > 0 ? s->keep : s->n_prompt;
-}
-
-/* Where a position on the link is in the text. */
-static uint32_t
-in_text(const struct sequence *s, uint32_t pos)
-{
-	return pos < s->keep ? pos : pos + s->dropped;
-}
-
 /* The first token, BOS mostly, is always kept. */
 static uint32_t
 keeps(const struct driver_options *o, const struct sequence *s)
@@ -90,7 +44,7 @@ shift(const struct driver *d, struct sequence *s, uint32_t full)
 {
 	uint32_t drop = full > s->keep ? (full - s->keep) / 2 : 0;
 
-	if (!d->o->shift || s->n == s->n_prompt || full + 1 != length(s) || drop == 0)
+	if (!d->o->shift || s->n == s->n_prompt || full + 1 != sequence_length(s) || drop == 0)
 		return false;
 	s->dropped += drop;
 	s->shifts++;
@@ -297,7 +251,7 @@ wanted(const struct driver *d, const struct sequence *s, uint32_t pos)
 	if (d->o->generate && d->o->open.sampling.mirostat) /* which a sequence that is sent again begins by its first choice */
 		return pos + 1 >= s->n_prompt;
 	if (d->o->generate)
-		return pos + 1 == length(s);
+		return pos + 1 == sequence_length(s);
 	return pos >= s->want_from && pos < s->want_to;
 }
 
@@ -305,11 +259,11 @@ wanted(const struct driver *d, const struct sequence *s, uint32_t pos)
 static uint32_t
 add_rows(struct driver *d, struct sequence *s, uint32_t n)
 {
-	uint32_t until = s->sent < prompt_length(s) ? prompt_length(s) : length(s);
+	uint32_t until = s->sent < sequence_prompt(s) ? sequence_prompt(s) : sequence_length(s);
 
 	while (s->sent < until && n < d->o->frame_rows) {
 		uint32_t pos = s->sent++;
-		d->row[n++] = (struct row){ s->id, pos, s->token[in_text(s, pos)], wanted(d, s, pos) ? ROW_WANTED : 0 };
+		d->row[n++] = (struct row){ s->id, pos, s->token[sequence_in_text(s, pos)], wanted(d, s, pos) ? ROW_WANTED : 0 };
 	}
 	return n;
 }
@@ -337,7 +291,7 @@ add_drafts(struct driver *d, struct sequence *s, uint32_t *n)
 static int
 after_rows(struct driver *d, struct sequence *s)
 {
-	if (!s->begun || s->sent < prompt_length(s) || s->told_end)
+	if (!s->begun || s->sent < sequence_prompt(s) || s->told_end)
 		return 0;
 	s->told_end = true;
 	struct frame f = { .type = FRAME_PROMPT_END, .seq = s->id, .value = s->text_bytes };
@@ -364,9 +318,9 @@ send_rows(struct driver *d)
 			return -1;
 	for (size_t k = 0; k < d->o->slots && n < d->o->frame_rows; k++) {
 		struct sequence *s = d->active[(d->turn + k) % d->o->slots];
-		if (!s || !s->begun || s->told_close || s->sent == length(s))
+		if (!s || !s->begun || s->told_close || s->sent == sequence_length(s))
 			continue;
-		if (s->sent >= prompt_length(s) && generating++ >= group)
+		if (s->sent >= sequence_prompt(s) && generating++ >= group)
 			continue;
 		n = add_rows(d, s, n);
 		if (add_drafts(d, s, &n) < 0)
@@ -431,7 +385,7 @@ take_rows(struct driver *d, const struct frame *f)
 		struct sequence *s = seqmap_get(&d->ids, r.seq);
 		if (!s)
 			continue;
-		r.pos = in_text(s, r.pos);
+		r.pos = sequence_in_text(s, r.pos);
 		if (r.pos < s->taken)
 			continue;
 		s->taken = r.pos + 1;
@@ -476,7 +430,7 @@ take_close(struct driver *d, const struct frame *f)
 	}
 	if (f->reason == CLOSE_CONTEXT && shift(d, s, f->pos))
 		return send_again(d, s);
-	s->closed_at = in_text(s, f->pos);
+	s->closed_at = sequence_in_text(s, f->pos);
 	/* Only a stop takes back tokens that have come: any other end is met by the row that would give the next one. */
 	return finish(d, s, f->reason, d->o->generate && f->reason != CLOSE_STOP ? (uint32_t)s->n : s->closed_at);
 }
