@@ -96,9 +96,27 @@ struct run {
 	struct buf grammar; /* GBNF; empty: none */
 };
 
+struct given {
+	bool is;
+	const char *option;
+};
+
+static const char *
+first_given(const struct given *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (list[i].is)
+			return list[i].option;
+	return NULL;
+}
+
 static int
 check_options(int operands)
 {
+	const struct given of_stages[] = { { o.trust != NULL, "--trust" }, { o.kv_type != NULL, "--kv-type" }, { o.pin, "--pin" },
+		{ o.kv_save != NULL, "--kv-save" }, { o.check, "--check" } };
+	const struct given of_generating[] = { { o.shift, "--context-shift" }, { o.draft != NULL, "--draft" } };
+	const char *option;
 	int modes = (o.n != NULL) + o.score + o.perplexity + (o.embed != NULL) + (o.imatrix != NULL) + o.bench;
 
 	if (modes > 1)
@@ -119,28 +137,18 @@ check_options(int operands)
 		return opt_usage(&tool, "a window of --perplexity or --imatrix has at least 3 positions");
 	if (o.via && ((o.context && !o.perplexity) || o.kv_mem || o.adapters.n > 0))
 		return opt_usage(&tool, "-c, --kv-mem and --lora are for the stages of the pipeline to be given");
-	if (o.via && o.trust)
-		return opt_usage(&tool, "--trust is for the stages of the pipeline to be given");
 	if (o.kv_type && (!stream_dtype_named(o.kv_type, &o.kv_dtype) || o.kv_dtype == STREAM_BF16))
 		return opt_usage(&tool, "'%s' is no type of --kv-type: f32, f16 or q8_0", o.kv_type);
-	if (o.via && o.kv_type)
-		return opt_usage(&tool, "--kv-type is for the stages of the pipeline to be given");
-	if (o.via && o.pin)
-		return opt_usage(&tool, "--pin is for the stages of the pipeline to be given");
-	if (o.via && o.kv_save)
-		return opt_usage(&tool, "--kv-save is for the stages of the pipeline to be given");
+	if (o.via && (option = first_given(of_stages, sizeof of_stages / sizeof *of_stages)))
+		return opt_usage(&tool, "%s is for the stages of the pipeline to be given", option);
 	if ((o.kv_load || o.kv_save) && modes > (o.n != NULL))
 		return opt_usage(&tool, "--kv-save and --kv-load go with -n, or with a stage");
-	if (o.via && o.check)
-		return opt_usage(&tool, "--check is for the stages of the pipeline to be given");
-	if (!o.n && o.shift)
-		return opt_usage(&tool, "--context-shift goes with -n");
+	if (!o.n && (option = first_given(of_generating, sizeof of_generating / sizeof *of_generating)))
+		return opt_usage(&tool, "%s goes with -n", option);
 	if (o.shift && (o.draft || o.sampling.mirostat || o.grammar || o.json_schema))
 		return opt_usage(&tool, "--context-shift excludes --draft, --mirostat, --grammar and --json-schema, which look back on all of a text");
 	if (!o.shift && o.keep != 1)
 		return opt_usage(&tool, "--keep goes with --context-shift");
-	if (!o.n && o.draft)
-		return opt_usage(&tool, "--draft goes with -n");
 	if (!o.n && (o.echo || o.sampling.ignore_eos || o.sampling.stops.n > 0 || o.grammar || o.json_schema))
 		return opt_usage(&tool, "--echo, --ignore-eos, --stop, --grammar and --json-schema go with -n");
 	if (o.grammar && o.json_schema)
@@ -161,6 +169,12 @@ stage_output(const struct hparams *hp)
 	return strcmp(o.embed, "cls") == 0 ? STAGE_EMBED_CLS : strcmp(o.embed, "last") == 0 ? STAGE_EMBED_LAST : STAGE_EMBED_MEAN;
 }
 
+static unsigned
+threads(void)
+{
+	return o.threads ? (unsigned)o.threads : pool_cores();
+}
+
 static int
 check_weights(struct model *m)
 {
@@ -177,7 +191,7 @@ static int
 load(struct run *r, int n, char **operand)
 {
 	struct engine_options eo = {
-		.threads = o.threads ? (unsigned)o.threads : pool_cores(), .pin = o.pin, .context = (uint32_t)o.context,
+		.threads = threads(), .pin = o.pin, .context = (uint32_t)o.context,
 		.kv_bytes = o.kv_mem, .kv_type = o.kv_dtype, .adapters = &r->adapters,
 	};
 
@@ -281,9 +295,7 @@ connect_stages(struct run *r)
 static int
 open_draft(struct run *r)
 {
-	const struct drafter_options d = {
-		.threads = o.threads ? (unsigned)o.threads : pool_cores(), .max = (uint32_t)o.draft_max, .p_min = (float)o.draft_p_min,
-	};
+	const struct drafter_options d = { .threads = threads(), .max = (uint32_t)o.draft_max, .p_min = (float)o.draft_p_min };
 
 	if (signed_models(o.trust, &o.draft, 1, false) < 0 || !(r->draft = drafter_open(o.draft, &d)))
 		return -1;
