@@ -5,21 +5,8 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "grammar/match.h"
+#include "grammar_match.h"
 #include "tap.h"
-
-static bool
-matches(const struct grammar *g, const char *text)
-{
-	struct matcher *m = matcher_new(g);
-	uint32_t state = MATCH_DEAD;
-
-	if (!m || matcher_start(m, &state) < 0 || matcher_bytes(m, state, (const uint8_t *)text, strlen(text), &state) < 0)
-		abort();
-	bool ends = matcher_ends(m, state);
-	matcher_free(m);
-	return ends;
-}
 
 /* Texts are divided by newlines; an empty list has none. */
 static void
