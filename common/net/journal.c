@@ -397,7 +397,7 @@ journal_came(struct journal *j, const struct frame *f, bool sampled, struct fram
 	out->hops = f->hops;
 	if (f->type == FRAME_ROWS)
 		out->rows = j->row;
-	if (out->type == FRAME_OPEN) /* what it points to is the sequence's from now on, or stay where they are until the next call */
+	if (out->type == FRAME_OPEN) /* what it points to is the sequence's from now on, or stays where it is until the next call */
 		out->open = e->frame.open;
 	if (settle(j, e) < 0)
 		return JOURNAL_FAILED;
