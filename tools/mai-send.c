@@ -118,16 +118,6 @@ read_key(void)
 	return key_read_secret(&key, o.key ? o.key : path, pass_ask, NULL);
 }
 
-static int
-read_capability(void)
-{
-	int rc = io_read_file(&shown, o.capability);
-
-	if (rc == 0 && shown.len > SECURE_MAX_SHOWN)
-		return err_set(ERR_DATA, "%s: %zu bytes; at most %d can be shown", o.capability, shown.len, SECURE_MAX_SHOWN);
-	return rc;
-}
-
 /* Work that is paid. */
 static struct bill_options bill = { .receipts = -1, .salts = -1 };
 
@@ -138,7 +128,7 @@ read_terms(struct hash *id, const char *path)
 	struct buf text = { 0 }, made = { 0 };
 	struct terms t;
 	struct record r;
-	int rc = io_read_file(&text, path);
+	int rc = io_read_file(&text, path, JCS_MAX);
 
 	while (text.len > 0 && text.data[text.len - 1] == '\n')
 		text.len--;
@@ -188,7 +178,7 @@ begin_bill(void)
 static int
 begin(void)
 {
-	if (read_key() < 0 || (o.capability && read_capability() < 0) || !(loop = loop_new()) || node_init(&node, loop, &key) < 0)
+	if (read_key() < 0 || (o.capability && io_read_file(&shown, o.capability, SECURE_MAX_SHOWN) < 0) || !(loop = loop_new()) || node_init(&node, loop, &key) < 0)
 		return -1;
 	if (o.terms.n > 0 && begin_bill() < 0)
 		return -1;

@@ -50,19 +50,25 @@ io_read(int fd, void *data, size_t n, const char *name)
 }
 
 int
-io_read_all(int fd, struct buf *to, const char *name)
+io_read_some(int fd, struct buf *to, size_t most, const char *name)
 {
-	enum { PIECE = 1 << 16 };
+	const size_t piece = 1 << 16;
 	ssize_t n;
 
 	do {
-		if (buf_reserve(to, PIECE) < 0)
-			return -1;
-		if ((n = io_read(fd, to->data + to->len, PIECE, name)) < 0)
+		size_t want = most < piece ? most : piece;
+		if (buf_reserve(to, want) < 0 || (n = io_read(fd, to->data + to->len, want, name)) < 0)
 			return -1;
 		to->len += (size_t)n;
-	} while (n > 0);
+		most -= (size_t)n;
+	} while (n > 0 && most > 0);
 	return 0;
+}
+
+int
+io_read_all(int fd, struct buf *to, const char *name)
+{
+	return io_read_some(fd, to, SIZE_MAX, name);
 }
 
 void
@@ -96,13 +102,14 @@ io_open(const char *path)
 }
 
 int
-io_read_file(struct buf *to, const char *path)
+io_read_file(struct buf *to, const char *path, size_t most)
 {
-	int fd = io_open(path), rc = fd < 0 ? -1 : io_read_all(fd, to, path);
+	size_t one_more = most < SIZE_MAX ? most + 1 : most, had = to->len;
+	int fd = io_open(path), rc = fd < 0 ? -1 : io_read_some(fd, to, one_more, path);
 
 	if (fd > STDIN_FILENO)
 		close(fd);
-	return rc;
+	return rc == 0 && to->len - had > most ? err_set(ERR_DATA, "%s: more than %zu bytes", path, most) : rc;
 }
 
 int

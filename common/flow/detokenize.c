@@ -291,7 +291,7 @@ take_frame(struct state *s, const struct frame *f, uint64_t base, uint64_t *coun
 	switch (f->type) {
 	case FRAME_OPEN:
 	case FRAME_FORK:
-		ordinal = f->type == FRAME_OPEN || f->restated ? base + f->open.ordinal : *count;
+		ordinal = frame_has_open(f) ? base + f->open.ordinal : *count;
 		if (ordinal >= *count)
 			*count = ordinal + 1;
 		return f->type == FRAME_OPEN ? (begin(s, f->seq, ordinal) ? 0 : -1) : fork_text(s, f, ordinal);

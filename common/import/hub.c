@@ -19,7 +19,7 @@ path_of(const struct hub *h, const char *name)
 	return path;
 }
 
-/* 1, 0: there is none; -1: larger than it may be. */
+/* 1, 0: there is none; -1: what is there is no file. */
 static int
 is_there(const char *path)
 {
@@ -29,7 +29,7 @@ is_there(const char *path)
 		return errno == ENOENT ? 0 : err_sys("%s", path);
 	if (!S_ISREG(st.st_mode))
 		return err_set(ERR_DATA, "%s: not a regular file", path);
-	return st.st_size <= HUB_MAX_JSON ? 1 : err_set(ERR_DATA, "%s: %lld bytes, at most %d are allowed", path, (long long)st.st_size, HUB_MAX_JSON);
+	return 1;
 }
 
 static int
@@ -44,7 +44,7 @@ hub_file(const struct hub *h, const char *name, struct buf *to)
 	char *path = path_of(h, name);
 	int rc = path ? is_there(path) : -1;
 
-	if (rc > 0 && (is_allowed(h, path) < 0 || io_read_file(to, path) < 0))
+	if (rc > 0 && (is_allowed(h, path) < 0 || io_read_file(to, path, HUB_MAX_JSON) < 0))
 		rc = -1;
 	free(path);
 	return rc;

@@ -172,7 +172,7 @@ int
 inspect(struct tlog *l, const struct inspect_options *o)
 {
 	struct work w = { .log = l, .o = o };
-	int rc = hash_prepare() < 0 || io_read_file(&w.salts, o->salts) < 0 ? -1 : tlog_verify(l, add, &w);
+	int rc = hash_prepare() < 0 || io_read_file(&w.salts, o->salts, SIZE_MAX) < 0 ? -1 : tlog_verify(l, add, &w);
 
 	if (w.n > 0)
 		qsort(w.item, w.n, sizeof *w.item, compare);

@@ -55,7 +55,7 @@ const struct frame *
 journal_strip(struct frame *space, struct row row[STREAM_MAX_ROWS], const struct frame *f, struct strip strip)
 {
 	*space = *f;
-	if ((f->type == FRAME_OPEN || f->restated) && strip.sampling) {
+	if (frame_has_open(f) && strip.sampling) {
 		space->open = (struct open){ .ordinal = f->open.ordinal, .output = f->open.output };
 	} else if (f->type == FRAME_ROWS && strip.tokens) {
 		memmove(row, f->rows, f->n_rows * sizeof *row);
@@ -184,7 +184,7 @@ journal_sent(struct journal *j, const struct frame *f)
 	e->frame.rows = NULL;
 	e->frame.data = NULL;
 	if ((f->type == FRAME_ROWS && !(e->block = block_new(&j->blocks, f))) ||
-	    ((f->type == FRAME_OPEN || f->restated) && copy_open(&e->frame, &e->open) < 0)) {
+	    (frame_has_open(f) && copy_open(&e->frame, &e->open) < 0)) {
 		entry_free(j, e);
 		return -1;
 	}
@@ -260,7 +260,7 @@ settle_fork(struct journal *j, struct entry *e)
 		return -1;
 	}
 	k->dead = e->dead || !from || from->dead || f->pos > from->n;
-	k->prompt = from && from->prompt <= f->pos ? from->prompt : UINT32_MAX;
+	k->prompt = from && from->prompt <= f->pos && !f->restated ? from->prompt : UINT32_MAX;
 	for (size_t i = 0; !k->dead && i < f->pos; i++)
 		if (add_row(j, k, from->row[i].block, from->row[i].i) < 0)
 			return -1;

@@ -195,11 +195,18 @@ struct frame {
 	const void *data;
 	size_t row_bytes;
 
-	struct open open;  /* FRAME_OPEN; FRAME_FORK with `restated` */
+	struct open open;  /* where frame_has_open */
 	bool restated;     /* FRAME_FORK: `open` says what it wants; else it takes over what the other wanted */
 	const char *text;  /* FRAME_ERROR, _RECEIPT, _VOUCHER: text_len bytes, not terminated */
 	uint32_t text_len;
 };
+
+/* Does it say what its sequence wants? */
+static inline bool
+frame_has_open(const struct frame *f)
+{
+	return f->type == FRAME_OPEN || (f->type == FRAME_FORK && f->restated);
+}
 
 /* Bytes of one row of `width` elements; q8_0 wants a width that is a multiple of 32. 0 when dtype is unknown. */
 uint64_t stream_row_bytes(enum stream_dtype dtype, uint32_t width);

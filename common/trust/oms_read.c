@@ -154,19 +154,13 @@ int
 oms_read(struct oms_bundle *b, const char *path)
 {
 	struct buf text = { 0 };
-	int fd = io_open(path), rc;
-	ssize_t n = -1;
+	int rc = io_read_file(&text, path, OMS_MAX);
 
 	*b = (struct oms_bundle){ 0 };
-	if (fd < 0)
-		return -1;
-	if (buf_reserve(&text, OMS_MAX + 1) == 0) /* one byte more shows that it is too long */
-		n = io_read(fd, text.data, OMS_MAX + 1, path);
-	if (fd != STDIN_FILENO)
-		close(fd);
-	rc = n < 0 ? -1 : oms_parse(b, (const char *)text.data, (size_t)n);
+	if (rc == 0 && oms_parse(b, (const char *)text.data, text.len) < 0)
+		rc = err_wrap("%s", path);
 	buf_free(&text);
-	return n >= 0 && rc < 0 ? err_wrap("%s", path) : rc;
+	return rc;
 }
 
 void

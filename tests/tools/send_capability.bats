@@ -64,7 +64,7 @@ refused() {
 	refused "closed" me other
 	head -c 20000 /dev/zero >other
 	! rows me other 5
-	grep -q "20000 bytes; at most 12288 can be shown" "$BATS_TEST_TMPDIR/err"
+	grep -q "other: more than 12288 bytes" "$BATS_TEST_TMPDIR/err"
 	kill "${servers[-1]}"
 	wait "${servers[-1]}" || :
 	part=parts/0.gguf serve

@@ -32,7 +32,7 @@ read_vkey(struct note_key *k, const char *text)
 
 	if (access(text, R_OK) != 0)
 		return note_key_parse(k, text, strlen(text));
-	if ((rc = io_read_file(&file, text)) == 0) {
+	if ((rc = io_read_file(&file, text, NOTE_MAX)) == 0) {
 		n = file.len > 0 && file.data[file.len - 1] == '\n' ? file.len - 1 : file.len;
 		rc = note_key_parse(k, (const char *)file.data, n) < 0 ? err_wrap("%s", text) : 0;
 	}

@@ -11,6 +11,7 @@
 #include "ledger/settle.h"
 #include "ledger/statement.h"
 #include "ledger/tlog.h"
+#include "trust/jcs.h"
 #include "trust/key.h"
 #include "trust/peerid.h"
 #include "verbs.h"
@@ -41,7 +42,7 @@ static int
 read_since(struct tlog *l, struct books *b, struct settlement *s)
 {
 	struct buf text = { 0 };
-	int rc = io_read_file(&text, since);
+	int rc = io_read_file(&text, since, JCS_MAX);
 
 	if (rc == 0 && statement_read((const char *)text.data, text.len, l, &b->from, s) < 0)
 		rc = err_wrap("%s", since);

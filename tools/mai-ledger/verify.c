@@ -12,6 +12,7 @@
 #include "ledger/record.h"
 #include "ledger/tlog.h"
 #include "ledger/tlog_write.h"
+#include "trust/jcs.h"
 #include "trust/key.h"
 #include "verbs.h"
 
@@ -66,7 +67,7 @@ check_file_since(struct tlog *l, const char *path)
 	struct buf text = { 0 };
 	struct checkpoint old;
 	struct note t;
-	int rc = io_read_file(&text, path);
+	int rc = io_read_file(&text, path, NOTE_MAX);
 
 	if (rc == 0)
 		rc = checkpoint_open(&old, &t, (const char *)text.data, text.len, &l->key) < 0 ? err_wrap("%s", path) : check_since(l, &old);
@@ -127,9 +128,9 @@ static int
 verify_proof(const char *path)
 {
 	struct buf text = { 0 }, line = { 0 };
-	int rc = io_read_file(&text, proof_path);
+	int rc = io_read_file(&text, proof_path, PROOF_MAX);
 
-	if (rc == 0 && (rc = io_read_file(&line, path)) == 0 && check_proof(&text, &line) < 0)
+	if (rc == 0 && (rc = io_read_file(&line, path, JCS_MAX)) == 0 && check_proof(&text, &line) < 0)
 		rc = err_wrap("%s", proof_path);
 	buf_free(&text);
 	buf_free(&line);

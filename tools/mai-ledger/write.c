@@ -66,7 +66,7 @@ sign_file(const struct key *k, const char *path)
 {
 	struct buf text = { 0 };
 	const char *at, *end, *newline;
-	int rc = io_read_file(&text, path), number = 0;
+	int rc = io_read_file(&text, path, SIZE_MAX), number = 0;
 
 	at = (const char *)text.data;
 	for (end = at + text.len; rc == 0 && at < end; at = newline + 1) {

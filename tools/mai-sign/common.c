@@ -76,7 +76,7 @@ read_json(const char *path)
 	struct buf text = { 0 };
 	json_t *o = NULL;
 
-	if (io_read_file(&text, path) == 0 && !(o = jcs_parse((const char *)text.data, text.len)))
+	if (io_read_file(&text, path, JCS_MAX) == 0 && !(o = jcs_parse((const char *)text.data, text.len)))
 		err_wrap("%s", path);
 	buf_free(&text);
 	return o;
