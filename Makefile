@@ -167,6 +167,10 @@ $(fuzzers): $(O)/%: $(O)/%.o $(O)/libmai.a
 	$(call say,link)$(cc) $(link) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $(LIBS)
 
 # Tools of another processor, to be run as if they were this one's.
+# Where all is slow tests do fewer rounds.
+ifdef CROSS
+export MAI_SLOW := 1
+endif
 emulator := $(if $(CROSS),qemu-$(firstword $(subst -, ,$(CROSS)))-static)
 $(emulated): $(O)/emulated/%: $(O)/%
 	@mkdir -p $(@D)
@@ -179,7 +183,7 @@ $(emulated): $(O)/emulated/%: $(O)/%
 # waits for one of them. ----
 
 unit_names := $(unit_src:tests/unit/%.c=%)
-longest_units := kernel trust_dsse train_gradient trust_key ledger_record
+longest_units := kernel trust_dsse trust_key ledger_record ledger_tlog ledger_settle
 # Minutes of scrypt and of curves that libraries compute, and nothing that is ours for one processor: not under emulation.
 emulation_skips := $(if $(CROSS),trust_dsse trust_key)
 unit_taps := $(patsubst %,$(O)/tap/unit-%.tap,$(filter-out $(emulation_skips),$(longest_units) $(filter-out $(longest_units),$(unit_names))))
@@ -200,6 +204,7 @@ export ASAN_OPTIONS := $(san_options)
 export UBSAN_OPTIONS := $(san_options):print_stacktrace=1
 export TSAN_OPTIONS := $(san_options)
 export MAI_SAN := $(SAN)
+export MAI_SLOW := 1
 $(unit_taps) $(bats_taps): | $(O)/reports.new
 $(O)/reports.new: FORCE
 	@rm -rf $(reports) && mkdir -p $(reports)

@@ -799,7 +799,7 @@ main(void)
 		abort();
 	if (getenv("MAI_EVERY_CUT"))
 		step_large = 1;
-	else if (getenv("MAI_SAN"))
+	else if (getenv("MAI_SLOW"))
 		step = step_large = 29;
 	make_tree();
 	check_first();

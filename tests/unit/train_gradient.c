@@ -219,37 +219,54 @@ set_up(struct setting *s, const struct shape *x)
 	return s->trainer != NULL;
 }
 
-/* The derivative by one of the trained numbers. `w` and `trained` are scratch that holds all of them. */
+/* A direction in which all numbers of a tensor go up or down by the same. */
 static double
-difference(const struct setting *s, const struct shape *x, double *w, double *trained, size_t i)
+sign(const struct param *t, size_t direction, size_t i)
 {
-	const double step = 1e-5, at = trained[i];
-	const struct reference r = { &s->net, x->rank > 0 ? &s->lora : NULL, w };
-	double loss[2];
-
-	for (int side = 0; side < 2; side++) {
-		trained[i] = at + (side ? -step : step);
-		if (x->rank > 0)
-			widen(&s->net, &s->lora, trained, w);
-		else
-			w[i] = trained[i];
-		loss[side] = loss_of(&r, s->token, x->sequences, x->context);
-	}
-	trained[i] = at;
-	if (x->rank == 0)
-		w[i] = at;
-	return (loss[0] - loss[1]) / (2 * step);
+	return draw(5 + direction, t->at, i) & 1 ? 1 : -1;
 }
 
+/* The model whose numbers are `by` away along it. `w` and `trained` are scratch that holds all of them. */
+static void
+go(const struct setting *s, const struct shape *x, const struct param *t, size_t direction, double by, double *w, double *trained)
+{
+	double *to = x->rank > 0 ? trained : w;
+
+	for (size_t i = t->at; i < t->at + param_size(t); i++)
+		to[i] = (double)s->trained->value[i] + by * sign(t, direction, i);
+	if (x->rank > 0)
+		widen(&s->net, &s->lora, trained, w);
+}
+
+/* The derivative of the loss along it. */
+static double
+difference(const struct setting *s, const struct shape *x, const struct param *t, size_t direction, double *w, double *trained)
+{
+	const double step = 1e-5;
+	const struct reference r = { &s->net, x->rank > 0 ? &s->lora : NULL, w };
+	double above, below;
+
+	go(s, x, t, direction, step, w, trained);
+	above = loss_of(&r, s->token, x->sequences, x->context);
+	go(s, x, t, direction, -step, w, trained);
+	below = loss_of(&r, s->token, x->sequences, x->context);
+	go(s, x, t, direction, 0, w, trained);
+	return (above - below) / (2 * step);
+}
+
+/* Along directions by chance an error is as large, beside the derivative, as it is over all numbers, wherever among them it lies. */
 static void
 check_tensor(const struct setting *s, const struct shape *x, const struct param *t, const float *gradient, double *w,
     double *trained)
 {
+	enum { DIRECTIONS = 12 };
 	double error = 0, size = 0;
 
-	for (size_t i = t->at; i < t->at + param_size(t); i++) {
-		double d = difference(s, x, w, trained, i);
-		error += ((double)gradient[i] - d) * ((double)gradient[i] - d);
+	for (size_t direction = 0; direction < DIRECTIONS; direction++) {
+		double d = difference(s, x, t, direction, w, trained), ours = 0;
+		for (size_t i = t->at; i < t->at + param_size(t); i++)
+			ours += (double)gradient[i] * sign(t, direction, i);
+		error += (ours - d) * (ours - d);
 		size += d * d;
 	}
 	tap_ok(size > 0 && sqrt(error / size) < 1e-4, "%s: %s: %.1e from central differences", x->name, t->name,
