@@ -99,7 +99,7 @@ attend_head(void *arg, size_t item)
 		.group = group,
 		.head_dim = hp->head_dim,
 		.pos = a->rows[t].pos,
-		.keys = hp->how->encoder ? a->n : 0,
+		.keys = e->keys,
 		.window = hparams_window(hp, e->model->layer_first + a->layer),
 		.scale = e->attention_scale,
 		.soft_cap = (float)hp->attn_cap,
@@ -159,11 +159,19 @@ attention_begin(struct engine *e, const struct engine_row *rows, size_t n)
 }
 
 void
-attention_run(struct engine *e, const struct engine_row *rows, size_t n, uint32_t layer)
+attention_store(struct engine *e, const struct engine_row *rows, size_t n, uint32_t layer)
 {
 	struct attention a = { e, rows, n, layer };
 
 	pool_run(e->pool, n, store_row, &a);
+}
+
+void
+attention_run(struct engine *e, const struct engine_row *rows, size_t n, uint32_t layer)
+{
+	struct attention a = { e, rows, n, layer };
+
+	attention_store(e, rows, n, layer);
 	list_pages(e, rows, n, layer);
 	pool_run(e->pool, e->n_runs * e->model->hp.n_kv_heads, attend_head, &a);
 }

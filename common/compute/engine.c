@@ -129,6 +129,50 @@ engine_layers(struct engine *e, float *x, const struct engine_row *rows, size_t 
 	return 0;
 }
 
+/* A batch of one sequence, from position `first` on; the number of its rows. */
+static size_t
+batch_from(struct engine_row rows[ENGINE_BATCH], struct kv_seq *seq, size_t first, size_t n)
+{
+	size_t count = n - first < ENGINE_BATCH ? n - first : ENGINE_BATCH;
+
+	for (size_t i = 0; i < count; i++)
+		rows[i] = (struct engine_row){ seq, (uint32_t)(first + i) };
+	return count;
+}
+
+/* Where a sequence is longer than a batch, all its keys and values are in the cache before the first row attends to them. */
+static int
+encode_layer(struct engine *e, float *x, struct kv_seq *seq, size_t n, uint32_t layer)
+{
+	const struct layer *l = &e->weights.layer[layer];
+	struct engine_row rows[ENGINE_BATCH];
+
+	for (size_t at = 0, count; n > ENGINE_BATCH && at < n; at += count) {
+		count = batch_from(rows, seq, at, n);
+		if (attention_begin(e, rows, count) < 0)
+			return -1;
+		queries_keys_values(e, l, x + at * e->x_ld, count);
+		attention_store(e, rows, count, layer);
+	}
+	for (size_t at = 0, count; at < n; at += count) {
+		count = batch_from(rows, seq, at, n);
+		if (attention_begin(e, rows, count) < 0)
+			return -1;
+		run_layer(e, l, x + at * e->x_ld, rows, count, layer);
+	}
+	return 0;
+}
+
+int
+engine_encode(struct engine *e, float *x, struct kv_seq *seq, size_t n)
+{
+	e->keys = n;
+	for (uint32_t i = 0; i < e->weights.n_layers; i++)
+		if (encode_layer(e, x, seq, n, i) < 0)
+			return -1;
+	return 0;
+}
+
 static void
 add_to_embedding(const struct engine *e, const struct gguf_tensor *t, uint32_t row, float *to)
 {
@@ -187,11 +231,9 @@ engine_next(struct engine *e, struct kv_seq *seq, const uint32_t *token, size_t 
 	struct engine_row rows[ENGINE_BATCH];
 	float *last = x + (n - 1) * e->x_ld;
 
-	for (size_t i = 0; i < n; i++) {
-		rows[i] = (struct engine_row){ seq, seq->len + (uint32_t)i };
-		if (e->model->has_embedding)
-			engine_embed(e, token[i], rows[i].pos, x + i * e->x_ld);
-	}
+	batch_from(rows, seq, seq->len, seq->len + n);
+	for (size_t i = 0; i < n && e->model->has_embedding; i++)
+		engine_embed(e, token[i], rows[i].pos, x + i * e->x_ld);
 	if (engine_layers(e, x, rows, n) < 0)
 		return -1;
 	seq->len += (uint32_t)n;

@@ -67,6 +67,12 @@ struct engine_row {
 int engine_layers(struct engine *e, float *x, const struct engine_row *rows, size_t n);
 
 /*
+ * Runs the layers of an encoder over the first n positions of a sequence, however many, in place: each attends to all of them. Room for
+ * them must have been reserved; the sequence stays where it is. 0, or -1 when there is no memory.
+ */
+int engine_encode(struct engine *e, float *x, struct kv_seq *seq, size_t n);
+
+/*
  * The next n tokens of one sequence, at most ENGINE_BATCH, which moves on; room for them must have been reserved. `x` has n rows, which
  * a part without the embedding takes as they are. A part with the head gives the logits behind the last token. 0, or -1: no memory.
  */

@@ -15,6 +15,7 @@ struct engine {
 	struct inputs *inputs;    /* told of what goes into each matrix; NULL: nobody asks */
 	struct rope rope[2];      /* the second for layers with a window, where they have one of their own */
 	uint32_t context;
+	size_t keys;              /* that every row of the batch attends to; 0: those up to its position */
 	float attention_scale;    /* of scores */
 
 	/* Scratch for one batch, with padded rows. */
@@ -87,6 +88,7 @@ void experts_run(struct engine *e, const struct layer *l, const float *x, size_t
  * e->attended; `layer` counts from this part's first. attention_begin, before the first layer: 0, or -1 without memory.
  */
 int attention_begin(struct engine *e, const struct engine_row *rows, size_t n);
+void attention_store(struct engine *e, const struct engine_row *rows, size_t n, uint32_t layer); /* the keys and values only */
 void attention_run(struct engine *e, const struct engine_row *rows, size_t n, uint32_t layer);
 
 /*

@@ -175,7 +175,8 @@ stage_new(const struct model *m, struct engine *e, const struct vocab *vocab, en
 	s->grammars.vocab = vocab;
 	s->output = output;
 	s->in_dtype = STREAM_F32;
-	s->x = mem_alloc64(STREAM_MAX_ROWS * engine_stride(e), sizeof *s->x);
+	s->x_rows = STREAM_MAX_ROWS;
+	s->x = mem_alloc64(s->x_rows * engine_stride(e), sizeof *s->x);
 	if (!s->x || make_header(s) < 0)
 		goto fail;
 	if (m->has_head && !(s->sampler = sampler_new(engine_arithmetic(e), m->hp.n_vocab)))

@@ -1,7 +1,8 @@
 /*
  * Rows of an encoder. Every position sees its whole sequence, so nothing is computed before a row is wanted: then the sequence up to it is,
- * in one batch, whatever was computed of it before.
+ * whatever was computed of it before.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -11,7 +12,7 @@
 static bool
 hold(struct stage *s, struct stage_seq *q, const struct row *r)
 {
-	enum kv_result room = r->pos < ENGINE_BATCH ? kv_reserve(engine_kv(s->engine), &q->kv, r->pos + 1) : KV_CONTEXT;
+	enum kv_result room = kv_reserve(engine_kv(s->engine), &q->kv, r->pos + 1);
 
 	if (r->pos != q->pending || r->token >= s->model->hp.n_vocab)
 		stage_end(s, q, CLOSE_ERROR, q->pending);
@@ -40,19 +41,34 @@ pool(const struct stage *s, size_t n, float *to)
 		to[k] /= (float)n;
 }
 
+/* Room for n rows in s->x. What is in there is lost. */
+static int
+reserve_rows(struct stage *s, size_t n)
+{
+	float *x;
+
+	if (n <= s->x_rows)
+		return 0;
+	if (!(x = mem_alloc64(n * engine_stride(s->engine), sizeof *x))) /* n is at most the context */
+		return -1;
+	free(s->x);
+	s->x = x;
+	s->x_rows = n;
+	return 0;
+}
+
 /* The embedding of a sequence as far as it is known. 0 or -1. */
 static int
 encode(struct stage *s, struct stage_seq *q, float *to)
 {
 	size_t ld = engine_stride(s->engine), n = q->pending;
 
+	if (reserve_rows(s, n) < 0)
+		return -1;
 	memset(s->x, 0, n * ld * sizeof *s->x);
-	for (size_t i = 0; i < n; i++) {
-		uint32_t pos = (uint32_t)i; /* below ENGINE_BATCH */
-		engine_embed(s->engine, q->token[i], pos, s->x + i * ld);
-		s->in[i] = (struct engine_row){ &q->kv, pos };
-	}
-	if (engine_layers(s->engine, s->x, s->in, n) < 0)
+	for (size_t i = 0; i < n; i++)
+		engine_embed(s->engine, q->token[i], (uint32_t)i, s->x + i * ld); /* below the context */
+	if (engine_encode(s->engine, s->x, &q->kv, n) < 0)
 		return -1;
 	pool(s, n, to);
 	return 0;

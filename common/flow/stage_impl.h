@@ -49,6 +49,7 @@ struct stage {
 
 	/* One batch */
 	float *x, *logits; /* logits: also the embeddings of an encoder */
+	size_t x_rows;     /* there is room for in x: a batch, or the longest sequence of an encoder so far */
 	size_t logits_cap;
 	struct engine_row in[STREAM_MAX_ROWS];
 	struct stage_seq *owner[STREAM_MAX_ROWS];
