@@ -188,10 +188,12 @@ longest_units := kernel trust_dsse trust_key ledger_record ledger_tlog ledger_se
 emulation_skips := $(if $(CROSS),trust_dsse trust_key)
 unit_taps := $(patsubst %,$(O)/tap/unit-%.tap,$(filter-out $(emulation_skips),$(longest_units) $(filter-out $(longest_units),$(unit_names))))
 fuzz_taps := $(fuzz_src:tests/fuzz/%.c=$(O)/tap/fuzz-%.tap)
-# BATS= names the tests of the tools to run. How mai is built is a matter of the plain build only.
+# BATS= names the tests of the tools to run. How mai is built is a matter of the plain build only; sanitizers have nothing to say to what other
+# programs make of its results.
+plain_only := build install $(if $(SAN),arch_peer demo sign_peer train_peer)
 bats := $(bats_src:tests/tools/%.bats=%)
 longest := send_stream build run bits_arch arch_peer arch bits lora eval send_direct train sign send manners tokenize shard merge quantize
-BATS = $(filter-out $(if $(SAN)$(COVERAGE)$(CROSS),build install),$(filter $(bats),$(longest)) $(filter-out $(longest),$(bats)))
+BATS = $(filter-out $(if $(SAN)$(COVERAGE)$(CROSS),$(plain_only)),$(filter $(bats),$(longest)) $(filter-out $(longest),$(bats)))
 bats_taps = $(BATS:%=$(O)/tap/tools-%.tap)
 tools_here := $(abspath $(if $(CROSS),$(O)/emulated,$(O)))
 
