@@ -1,5 +1,6 @@
 #include "compute/kv.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +21,7 @@ struct kv {
 	uint32_t layers, heads, head_dim, type, context;
 	uint64_t limit, used, page_bytes;
 	size_t per_head; /* half_bytes */
+	uint64_t state;  /* floats of a layer; 0: keys and values are kept */
 	struct kv_page *free;
 };
 
@@ -32,28 +34,59 @@ half_bytes(uint32_t type, size_t head_dim)
 	return KV_PAGE * head_dim * type_info(type)->block_bytes;
 }
 
-struct kv *
-kv_new(uint32_t layers, uint32_t heads, uint32_t head_dim, uint32_t type, uint32_t context, uint64_t limit)
+/* With pages of so many parts of so many bytes each. */
+static struct kv *
+new_pages(const struct kv *like, uint64_t part, uint64_t parts)
 {
 	struct kv *kv = mem_alloc(1, sizeof *kv);
 	uint64_t bytes;
 
 	if (!kv)
 		return NULL;
-	if (head_dim % type_info(type)->block != 0) {
-		free(kv);
-		err_set(ERR_DATA, "heads of %u elements can't be kept as %s, in blocks of %u", head_dim, type_info(type)->name, type_info(type)->block);
-		return NULL;
-	}
-	*kv = (struct kv){ .layers = layers, .heads = heads, .head_dim = head_dim, .type = type, .context = context, .limit = limit };
-	kv->per_head = half_bytes(type, head_dim);
-	if (!mem_mul(kv->per_head * 2, (uint64_t)layers * heads, &bytes) ||
-	    !mem_add(bytes, sizeof(struct kv_page), &kv->page_bytes)) {
+	*kv = *like;
+	if (!mem_mul(part, parts, &bytes) || !mem_add(bytes, sizeof(struct kv_page), &kv->page_bytes)) {
 		free(kv);
 		err_set(ERR_DATA, "a page of the KV cache would be too large");
 		return NULL;
 	}
 	return kv;
+}
+
+struct kv *
+kv_new(uint32_t layers, uint32_t heads, uint32_t head_dim, uint32_t type, uint32_t context, uint64_t limit)
+{
+	const struct kv kv = { .layers = layers, .heads = heads, .head_dim = head_dim, .type = type, .context = context, .limit = limit,
+		.per_head = half_bytes(type, head_dim) };
+
+	if (head_dim % type_info(type)->block != 0) {
+		err_set(ERR_DATA, "heads of %u elements can't be kept as %s, in blocks of %u", head_dim, type_info(type)->name, type_info(type)->block);
+		return NULL;
+	}
+	return new_pages(&kv, kv.per_head * 2, (uint64_t)layers * heads);
+}
+
+struct kv *
+kv_new_states(uint32_t layers, uint64_t floats, uint32_t context, uint64_t limit)
+{
+	const struct kv kv = { .layers = layers, .type = TYPE_F32, .context = context, .limit = limit, .state = floats };
+
+	return new_pages(&kv, floats * sizeof(float), layers);
+}
+
+/* ---- pages ---- */
+
+/* That hold `len` positions. */
+static size_t
+pages_of(const struct kv *kv, uint32_t len)
+{
+	return kv->state ? len > 0 : ((size_t)len + KV_PAGE - 1) / KV_PAGE;
+}
+
+/* Whether what is held of a sequence tells of its first `len` positions. */
+static bool
+tells(const struct kv *kv, const struct kv_seq *seq, uint32_t len)
+{
+	return !kv->state || len == 0 || len == seq->len;
 }
 
 void
@@ -79,6 +112,8 @@ take_page(struct kv *kv)
 		kv->free = p->next;
 	else if (!(p = mem_alloc64(1, kv->page_bytes)))
 		return NULL;
+	if (kv->state)
+		memset(p->data, 0, kv->page_bytes - sizeof *p);
 	p->users = 1;
 	kv->used += kv->page_bytes;
 	return p;
@@ -98,7 +133,7 @@ drop_page(struct kv *kv, struct kv_page *p)
 static enum kv_result
 own_last_page(struct kv *kv, struct kv_seq *seq)
 {
-	size_t i = seq->len / KV_PAGE;
+	size_t i = kv->state ? 0 : seq->len / KV_PAGE;
 	struct kv_page *copy;
 
 	if (i >= seq->n_pages || seq->page[i]->users == 1)
@@ -114,7 +149,7 @@ own_last_page(struct kv *kv, struct kv_seq *seq)
 enum kv_result
 kv_reserve(struct kv *kv, struct kv_seq *seq, uint32_t len)
 {
-	size_t had = seq->n_pages, need = ((size_t)len + KV_PAGE - 1) / KV_PAGE;
+	size_t had = seq->n_pages, need = pages_of(kv, len);
 
 	if (len > kv->context)
 		return KV_CONTEXT;
@@ -132,22 +167,27 @@ kv_reserve(struct kv *kv, struct kv_seq *seq, uint32_t len)
 	return KV_OK;
 }
 
-void
+enum kv_result
 kv_cut(struct kv *kv, struct kv_seq *seq, uint32_t len)
 {
-	size_t need = ((size_t)len + KV_PAGE - 1) / KV_PAGE;
+	size_t need = pages_of(kv, len);
 
+	if (len < seq->len && !tells(kv, seq, len))
+		return KV_STATE;
 	while (seq->n_pages > need)
 		drop_page(kv, seq->page[--seq->n_pages]);
 	if (seq->len > len)
 		seq->len = len;
+	return KV_OK;
 }
 
 enum kv_result
-kv_fork(struct kv_seq *to, const struct kv_seq *from, uint32_t len)
+kv_fork(const struct kv *kv, struct kv_seq *to, const struct kv_seq *from, uint32_t len)
 {
-	size_t n = ((size_t)len + KV_PAGE - 1) / KV_PAGE;
+	size_t n = pages_of(kv, len);
 
+	if (!tells(kv, from, len))
+		return KV_STATE;
 	if (mem_grow(&to->page, &to->cap, n, sizeof *to->page) < 0)
 		return KV_MEMORY;
 	for (size_t i = 0; i < n; i++) {
@@ -184,6 +224,12 @@ const void *
 kv_values(const struct kv *kv, const struct kv_page *page, uint32_t layer, uint32_t head)
 {
 	return page->data + place(kv, layer, head, KV_VALUES);
+}
+
+float *
+kv_state(const struct kv *kv, struct kv_page *page, uint32_t layer)
+{
+	return (float *)(void *)page->data + layer * kv->state; /* aligned to 64 bytes */
 }
 
 /* ---- a position's elements: side by side among values, KV_PAGE apart among keys ---- */
@@ -303,7 +349,7 @@ kv_store(struct kv *kv, struct kv_page *page, uint32_t layer, uint32_t head, uin
 struct kv_shape
 kv_shape(const struct kv *kv)
 {
-	return (struct kv_shape){ kv->layers, kv->heads, kv->head_dim, kv->type };
+	return (struct kv_shape){ kv->layers, kv->heads, kv->head_dim, kv->type, kv->state };
 }
 
 uint32_t

@@ -138,6 +138,7 @@ int
 stage_fork(struct stage *s, const struct frame *f)
 {
 	struct stage_seq *q, *from = f->value == STREAM_LOADED && s->loaded ? s->loaded : seqmap_get(&s->seqs, (uint32_t)f->value);
+	enum kv_result room;
 
 	if (seqmap_get(&s->seqs, f->seq))
 		return err_set(ERR_DATA, "sequence %u is opened twice", f->seq);
@@ -158,8 +159,10 @@ stage_fork(struct stage *s, const struct frame *f)
 		return 0;
 	}
 	q->prompt = from->prompt <= f->pos && !f->restated ? from->prompt : UINT32_MAX;
-	if (own_open(s, q, f->restated ? &f->open : from->open) < 0 || (!is_encoder(s) && kv_fork(&q->kv, &from->kv, f->pos) != KV_OK) ||
-	    copy_tokens(q, from, f->pos) < 0 || copy_pooled(s, q, from, f->pos) < 0)
+	room = is_encoder(s) ? KV_OK : kv_fork(engine_kv(s->engine), &q->kv, &from->kv, f->pos);
+	if (room == KV_STATE)
+		stage_end(s, q, CLOSE_REFUSED, 0);
+	else if (room != KV_OK || own_open(s, q, f->restated ? &f->open : from->open) < 0 || copy_tokens(q, from, f->pos) < 0 || copy_pooled(s, q, from, f->pos) < 0)
 		stage_end(s, q, CLOSE_MEMORY, 0);
 	stage_take_grammar(s, q);
 	return 0;
@@ -176,13 +179,12 @@ stage_cut(struct stage *s, const struct frame *f)
 		q->pending = f->pos;
 		return;
 	}
-	if (!pool_keeps(s, q, f->pos)) {
+	if (!pool_keeps(s, q, f->pos) || kv_cut(engine_kv(s->engine), &q->kv, f->pos) != KV_OK) {
 		stage_end(s, q, CLOSE_REFUSED, f->pos);
 		return;
 	}
 	if (q->pooled > f->pos)
 		q->pooled = f->pos;
-	kv_cut(engine_kv(s->engine), &q->kv, f->pos);
 	if (f->pos < q->chosen) {
 		q->mu = sample_mu(&q->open->sampling);
 		q->grammar_at = (struct constraint_at){ 0 };

@@ -256,7 +256,7 @@ read_shape(struct state *s)
 		return err_set(ERR_DATA, "%s: %llu tensors, not two for each of %u layers", g->path, (unsigned long long)g->n_tensors, layers);
 	if (first->ne[0] > ATTEND_MAX_HEAD_DIM || first->ne[1] > MODEL_MAX_HEADS || first->ne[2] > MODEL_MAX_CONTEXT || first->ne[3] != 1)
 		return err_set(ERR_DATA, "%s: tensor %.*s has a shape that no keys have", g->path, (int)first->name.len, first->name.data);
-	s->shape = (struct kv_shape){ layers, (uint32_t)first->ne[1], (uint32_t)first->ne[0], first->type };
+	s->shape = (struct kv_shape){ layers, (uint32_t)first->ne[1], (uint32_t)first->ne[0], first->type, 0 };
 	s->n = (uint32_t)first->ne[2];
 	for (uint32_t i = s->of.layer_first; i < s->of.layer_last; i++)
 		for (enum kv_half half = KV_KEYS; half <= KV_VALUES; half++) {

@@ -116,7 +116,7 @@ forks(void)
 
 	kv_reserve(kv, &a, 100);
 	write_marks(kv, &a, 100, 0);
-	tap_ok(kv_fork(&b, &a, 80) == KV_OK && b.len == 80 && kv_bytes(kv) == 2 * kv_page_bytes(kv), "a fork shares pages");
+	tap_ok(kv_fork(kv, &b, &a, 80) == KV_OK && b.len == 80 && kv_bytes(kv) == 2 * kv_page_bytes(kv), "a fork shares pages");
 	kv_reserve(kv, &b, 90);
 	tap_ok(kv_bytes(kv) == 3 * kv_page_bytes(kv), "the page that is written is copied");
 	write_marks(kv, &b, 90, 1000);
@@ -133,11 +133,44 @@ forks(void)
 	kv_free(kv);
 }
 
+/* Of recurrent layers: one page a sequence, which tells of nothing but its last position. */
+static void
+states(void)
+{
+	enum { FLOATS = 6 };
+	struct kv *kv = kv_new_states(LAYERS, FLOATS, CONTEXT, 0);
+	struct kv_seq a = { 0 }, b = { 0 };
+	bool zero = true;
+
+	kv_reserve(kv, &a, 1);
+	for (uint32_t i = 0; i < LAYERS * FLOATS; i++)
+		zero &= kv_state(kv, a.page[0], i / FLOATS)[i % FLOATS] == 0;
+	tap_ok(zero, "a state begins with zeros");
+	kv_state(kv, a.page[0], LAYERS - 1)[FLOATS - 1] = 7;
+	a.len = 100;
+	tap_ok(kv_reserve(kv, &a, CONTEXT) == KV_OK && kv_bytes(kv) == kv_page_bytes(kv), "any number of positions is one page");
+	tap_ok(kv_cut(kv, &a, 99) == KV_STATE && a.len == 100, "it can't go back");
+	tap_ok(kv_cut(kv, &a, 100) == KV_OK && kv_cut(kv, &a, 101) == KV_OK && a.len == 100, "nor has it to where it is");
+	tap_ok(kv_fork(kv, &b, &a, 99) == KV_STATE && b.n_pages == 0, "nor be forked at another position");
+	tap_ok(kv_fork(kv, &b, &a, 100) == KV_OK && kv_bytes(kv) == kv_page_bytes(kv), "a fork at its end shares the page");
+	kv_reserve(kv, &b, 101);
+	kv_state(kv, b.page[0], LAYERS - 1)[FLOATS - 1]++;
+	tap_ok(kv_state(kv, a.page[0], LAYERS - 1)[FLOATS - 1] == 7 && kv_state(kv, b.page[0], LAYERS - 1)[FLOATS - 1] == 8, "until it goes on");
+	tap_ok(kv_cut(kv, &b, 0) == KV_OK && kv_bytes(kv) == kv_page_bytes(kv), "back to the beginning is no page");
+	kv_reserve(kv, &b, 1);
+	tap_ok(kv_state(kv, b.page[0], LAYERS - 1)[FLOATS - 1] == 0, "and zeros again");
+	kv_release(kv, &a);
+	kv_release(kv, &b);
+	tap_ok(kv_bytes(kv) == 0, "all states come back");
+	kv_free(kv);
+}
+
 int
 main(void)
 {
 	limits();
 	forks();
+	states();
 	halves();
 	copies();
 	return tap_done();
