@@ -71,6 +71,27 @@ struct attend {
 	const float *sinks;    /* [group]: a score that each head has beside those of keys, without a value; NULL: none */
 };
 
+/*
+ * Mamba (Gu, Dao 2023), of one row: its convolution over the last `taps` positions, and its scan. Elements are channels, each
+ * apart from all others; what there is of several for each channel lies `ld` elements apart.
+ */
+struct ssm_conv {
+	float *last;           /* [taps - 1]: the inputs before x, the oldest first, which x then joins */
+	const float *w, *b;    /* w: [taps] */
+	const float *x;
+	float *y;              /* silu(b + sum of w * inputs), in ascending order */
+	size_t taps, ld, n;
+};
+
+struct ssm_scan {
+	float *h;              /* [states]: h = h * exp(t * a) + t * x * b, where t = softplus(dt), for each of b */
+	const float *a;        /* [states] */
+	const float *b, *c;    /* of all channels: one number for each state */
+	const float *x, *dt, *d;
+	float *y;              /* sum of c * h, in ascending order, + d * x; may be dt */
+	size_t states, ld, n;
+};
+
 enum { KV_PAGE = 64, ATTEND_MAX_QUERIES = 16, ATTEND_MAX_GROUP = 64, ATTEND_MAX_HEAD_DIM = 1024 };
 
 struct kernels {
@@ -88,7 +109,7 @@ struct kernels {
 	/* Row t of T made int8 blocks; n is a multiple of 32. */
 	void (*to_q8)(void *q8, size_t tokens, size_t t, const float *x, size_t n);
 
-	void (*rms_norm)(float *y, const float *x, const float *w, size_t n, float eps); /* y = x / rms(x) * w */
+	void (*rms_norm)(float *y, const float *x, const float *w, size_t n, float eps); /* y = x / rms(x) * w; w NULL: ones */
 	/* y = (x - mean(x)) / sqrt(variance(x) + eps) * w + b (Ba, Kiros, Hinton 2016); b may be NULL */
 	void (*layer_norm)(float *y, const float *x, const float *w, const float *b, size_t n, float eps);
 	void (*add)(float *y, const float *x, size_t n);                                 /* y += x */
@@ -108,6 +129,9 @@ struct kernels {
 	void (*rope_halves)(float *x, size_t heads, size_t head_dim, const float *cos, const float *sin, size_t rope_dim);
 
 	void (*attend)(const struct attend *a);
+
+	void (*ssm_conv)(const struct ssm_conv *c);
+	void (*ssm_scan)(const struct ssm_scan *s);
 
 	/* Softmax in place: x = exp((x - max(x)) * scale), returns their sum; the largest is first found over all. */
 	float (*softmax)(float *x, size_t n, float scale);

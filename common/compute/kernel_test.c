@@ -333,6 +333,34 @@ known_soft_cap(const struct kernels *k, float *x)
 }
 
 static uint64_t
+known_ssm_conv(const struct kernels *k, float *x)
+{
+	enum { TAPS = 4 };
+	uint32_t state = 44;
+
+	/* The inputs before, weights, biases, the input; then what comes out. */
+	some_floats(&state, x, (2 * TAPS + 2) * N, 118, 14);
+	k->ssm_conv(&(struct ssm_conv){ .last = x, .w = x + 3 * N, .b = x + 7 * N, .x = x + 8 * N, .y = x + 3 * N, .taps = TAPS, .ld = N, .n = N });
+	return hash_words(hash_begin, x, 4 * N);
+}
+
+static uint64_t
+known_ssm_scan(const struct kernels *k, float *x)
+{
+	uint32_t state = 45;
+
+	/* States and what they decay by, two each; the input, which has B and C too; t; D. */
+	some_floats(&state, x, 7 * N, 112, 20);
+	for (size_t i = 2 * N; i < 4 * N; i++)
+		x[i] = x[i] > 0 ? -x[i] : x[i];
+	const float *in = x + 4 * N;
+	k->ssm_scan(&(struct ssm_scan){ .h = x, .a = x + 2 * N, .b = in, .c = in + 2, .x = in, .dt = x + 5 * N, .d = x + 6 * N, .y = x + 5 * N,
+	    .states = 2, .ld = N, .n = N });
+	memmove(x + 2 * N, x + 5 * N, N * sizeof *x);
+	return hash_words(hash_begin, x, 3 * N);
+}
+
+static uint64_t
 known_rope(const struct kernels *k, float *x)
 {
 	uint32_t state = 15;
@@ -469,6 +497,8 @@ static const struct {
 	{ "gelu_mul", known_gelu, 0xe52b47bd979caad3 },
 	{ "swiglu_clamped", known_swiglu_clamped, 0xaf15875c6b1d95ca },
 	{ "soft_cap", known_soft_cap, 0xba1c75c083c20cb3 },
+	{ "ssm_conv", known_ssm_conv, 0x4e38124d07fad5ff },
+	{ "ssm_scan", known_ssm_scan, 0x3dcd5b7edd009067 },
 	{ "rope", known_rope, 0x724ef7ac802f4633 },
 	{ "rope_halves", known_rope_halves, 0xeff7cc192a73fe07 },
 	{ "attend", known_attention, 0xf8abaca1e6df345d },

@@ -460,6 +460,15 @@ def least(a, b):
     return neg(largest(neg(a), neg(b)))
 
 
+def softplus(x):
+    u = exp(Fl(1, x.m))
+    t = div(u, add(lit(2), u))
+    square, p = mul(t, t), hexlit("0x1.3b13b2p-4")
+    for c in ("0x1.745d18p-4", "0x1.c71c72p-4", "0x1.24924ap-3", "0x1.99999ap-3", "0x1.555556p-2", "1"):
+        p = fma(p, square, hexlit(c))
+    return fma(add(t, t), p, largest(ZERO, x))
+
+
 def swiglu_clamped(gate, up):
     g, u = least(gate, lit(7)), largest(least(up, lit(7)), lit(-7))
     return mul(div(g, add(ONE, exp(mul(g, from_bits(0xbfd9db23))))), add(u, ONE))
@@ -501,6 +510,29 @@ def rows():
 
     x = [from_bits(u) for u in Some(40).floats(2 * N, 110, 24)]
     say("swiglu_clamped", [bits(swiglu_clamped(a, b)) for a, b in zip(x[:N], x[N:])])
+
+    x = [from_bits(u) for u in Some(44).floats(10 * N, 118, 14)]
+    last, w, b, now = [x[i * N:][:N] for i in range(3)], [x[i * N:][:N] for i in range(3, 7)], x[7 * N:8 * N], x[8 * N:9 * N]
+    y = []
+    for i in range(N):
+        acc = b[i]
+        for k in range(3):
+            acc = fma(w[k][i], last[k][i], acc)
+        acc = fma(w[3][i], now[i], acc)
+        y.append(div(acc, add(ONE, exp(neg(acc)))))
+    say("ssm_conv", [bits(a) for a in last[1] + last[2] + now + y])
+
+    x = [from_bits(u) for u in Some(45).floats(7 * N, 112, 20)]
+    h, a, now, dt, d = [x[:N], x[N:2 * N]], [x[2 * N:3 * N], x[3 * N:4 * N]], x[4 * N:5 * N], x[5 * N:6 * N], x[6 * N:]
+    y = []
+    for i in range(N):
+        step = softplus(dt[i])
+        u, acc = mul(step, now[i]), ZERO
+        for k in range(2):
+            h[k][i] = fma(h[k][i], exp(mul(step, Fl(1, a[k][i].m))), mul(u, now[k]))
+            acc = fma(h[k][i], now[2 + k], acc)
+        y.append(fma(d[i], now[i], acc))
+    say("ssm_scan", [bits(v) for v in h[0] + h[1] + y])
 
     x = [from_bits(u) for u in Some(21).floats(N, 100, 40)]
     say("soft_cap", [bits(soft_cap(a, lit(30))) for a in x])
