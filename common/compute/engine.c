@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "compute/engine_impl.h"
 #include "model/tile.h"
+#include "model/types.h"
 
 /* A stride for rows of n elements: whole tiles, and no multiple of 1024 (compute/kernel.h). */
 static size_t
@@ -37,9 +38,8 @@ add_row(void *arg, size_t t)
 	engine_norm_row(e, r->sum, r->x + t * e->x_ld, r->x + t * e->x_ld, dim);
 }
 
-/* x += W y of a block's last matrix, whose inputs lie in `in`; with the norms behind it, and scaled. */
-static void
-add_product(struct engine *e, const struct weight *w, const struct norm *post, const struct norm *sum, const float *in, size_t ld, float *x, size_t n)
+void
+engine_add_product(struct engine *e, const struct weight *w, const struct norm *post, const struct norm *sum, const float *in, size_t ld, float *x, size_t n)
 {
 	struct residual r = { .e = e, .norm = post, .sum = sum, .x = x, .out = e->out };
 	bool apart = post->w || sum->w || e->model->hp.residual_scale != 1;
@@ -78,7 +78,7 @@ attention_block(struct engine *e, const struct layer *l, float *x, const struct 
 	attention_run(e, rows, n, number);
 	if (latent)
 		latent_end(e, l, n);
-	add_product(e, &l->o, &l->attn_post, &l->attn_sum, latent ? e->heads : e->attended, latent ? e->heads_ld : e->q_ld, x, n);
+	engine_add_product(e, &l->o, &l->attn_post, &l->attn_sum, latent ? e->heads : e->attended, latent ? e->heads_ld : e->q_ld, x, n);
 }
 
 /* The wide half of the feed-forward block, into e->gate; with experts all of it, into e->mixed. */
@@ -101,11 +101,11 @@ feed_forward_end(struct engine *e, const struct layer *l, float *x, size_t n)
 	if (l->experts.n > 0)
 		pool_run(e->pool, n, add_row, &r);
 	else
-		add_product(e, &l->down, &l->ffn_post, &l->ffn_sum, e->gate, e->ffn_ld, x, n);
+		engine_add_product(e, &l->down, &l->ffn_post, &l->ffn_sum, e->gate, e->ffn_ld, x, n);
 }
 
 static void
-run_layer(struct engine *e, const struct layer *l, float *x, const struct engine_row *rows, size_t n, uint32_t number)
+attention_layer(struct engine *e, const struct layer *l, float *x, const struct engine_row *rows, size_t n, uint32_t number)
 {
 	bool parallel = e->model->hp.parallel;
 
@@ -117,12 +117,24 @@ run_layer(struct engine *e, const struct layer *l, float *x, const struct engine
 	feed_forward_end(e, l, x, n);
 }
 
+static void
+run_layer(struct engine *e, const struct layer *l, float *x, const struct engine_row *rows, size_t n, uint32_t number)
+{
+	switch (e->model->hp.how->mixer) {
+	case MIXER_ATTENTION:
+		attention_layer(e, l, x, rows, n, number);
+		break;
+	case MIXER_MAMBA:
+		mamba_layer(e, l, x, rows, n, number);
+	}
+}
+
 int
 engine_layers(struct engine *e, float *x, const struct engine_row *rows, size_t n)
 {
 	if (n == 0)
 		return 0;
-	if (attention_begin(e, rows, n) < 0)
+	if (!hparams_is_recurrent(&e->model->hp) && attention_begin(e, rows, n) < 0)
 		return -1;
 	for (uint32_t i = 0; i < e->weights.n_layers; i++)
 		run_layer(e, &e->weights.layer[i], x, rows, n, i);
@@ -264,11 +276,29 @@ widest_ffn(const struct hparams *hp)
 	return largest((size_t[]){ hp->expert_ffn, hp->shared_ffn, hp->dense_layers > 0 ? hp->ffn : 0 }, 3);
 }
 
+/* What is made of a batch of rows on their way through a recurrent layer. */
+static int
+alloc_parts(struct engine *e)
+{
+	const struct hparams *hp = &e->model->hp;
+	size_t width[RECURRENT_PARTS] = { 0 };
+
+	if (hp->how->mixer == MIXER_MAMBA)
+		mamba_widths(hp, width);
+	for (size_t i = 0; i < RECURRENT_PARTS && width[i] > 0; i++) {
+		e->part_ld[i] = padded(width[i]);
+		if (!(e->part[i] = mem_alloc64(ENGINE_BATCH * e->part_ld[i], sizeof *e->part[i])))
+			return -1;
+		memset(e->part[i], 0, ENGINE_BATCH * e->part_ld[i] * sizeof *e->part[i]);
+	}
+	return 0;
+}
+
 static int
 alloc_scratch(struct engine *e)
 {
 	const struct hparams *hp = &e->model->hp;
-	size_t ffn = widest_ffn(hp), n = ENGINE_BATCH, heads = hp->n_heads, widest, chosen = n * hp->experts_used, of_experts = hp->n_experts > 0 ? n : 0, of_latent = hp->kv_lora > 0 ? n : 0;
+	size_t ffn = widest_ffn(hp), n = ENGINE_BATCH,  heads = hp->n_heads, widest, chosen = n * hp->experts_used, of_experts = hp->n_experts > 0 ? n : 0, of_latent = hp->kv_lora > 0 ? n : 0;
 
 	e->x_ld = padded(hp->dim);
 	/* a head's tile may end behind it */
@@ -278,7 +308,9 @@ alloc_scratch(struct engine *e)
 	e->ffn_ld = padded(ffn);
 	e->scores_ld = padded(hp->n_experts);
 	e->low_ld = e->adapters.n ? padded(weights_low_rows(&e->weights)) : 0;
-	widest = largest((size_t[]){ e->x_ld, e->ffn_ld, e->q_ld, of_latent ? e->heads_ld : 0 }, 4);
+	if (alloc_parts(e) < 0)
+		return -1;
+	widest = largest((size_t[]){ e->x_ld, e->ffn_ld, e->q_ld, of_latent ? e->heads_ld : 0, largest(e->part_ld, RECURRENT_PARTS) }, 5);
 
 	struct {
 		void *to;
@@ -336,12 +368,25 @@ begin_ropes(struct engine *e)
 	return rope_init(&e->rope[1], &hp, factors);
 }
 
+static struct kv *
+new_kv(const struct engine *e, const struct engine_options *o)
+{
+	const struct hparams *hp = &e->model->hp;
+	uint32_t layers = e->model->layer_last - e->model->layer_first;
+
+	if (!hparams_is_recurrent(hp))
+		return kv_new(layers, hp->n_kv_heads, hp->head_dim, o->kv_type, e->context, o->kv_bytes);
+	if (o->kv_type == TYPE_F32)
+		return kv_new_states(layers, mamba_state(hp), e->context, o->kv_bytes);
+	err_set(ERR_DATA, "%s: keeps states, which are of F32", e->model->files[0]->path);
+	return NULL;
+}
+
 struct engine *
 engine_new(const struct model *m, const struct engine_options *o)
 {
 	struct engine *e = mem_alloc(1, sizeof *e);
 	const struct hparams *hp = &m->hp;
-	uint32_t layers = m->layer_last - m->layer_first;
 
 	if (!e)
 		return NULL;
@@ -358,7 +403,7 @@ engine_new(const struct model *m, const struct engine_options *o)
 	}
 	if (!(e->kernels = kernels_best()) || !(e->pool = pool_new(o->threads)) || (o->pin && pool_pin(e->pool) < 0) ||
 	    weights_load(&e->weights, m, &e->adapters, e->pool) < 0 || begin_ropes(e) < 0 ||
-	    !(e->kv = kv_new(layers, hp->n_kv_heads, hp->head_dim, o->kv_type, e->context, o->kv_bytes)) || alloc_scratch(e) < 0) {
+	    !(e->kv = new_kv(e, o)) || alloc_scratch(e) < 0) {
 		engine_free(e);
 		return NULL;
 	}
@@ -374,6 +419,8 @@ engine_free(struct engine *e)
 		e->cos[1], e->sin[1], e->position, e->heads, e->scores, e->preferred, e->chosen_weight, e->gathered, e->gathered_weight, e->mixed };
 	for (size_t i = 0; i < sizeof scratch / sizeof *scratch; i++)
 		free(scratch[i]);
+	for (size_t i = 0; i < RECURRENT_PARTS; i++)
+		free(e->part[i]);
 	free(e->act.bf16);
 	free(e->act.q8);
 	free(e->page_keys);

@@ -5,6 +5,8 @@
 #include "compute/engine.h"
 #include "compute/rope.h"
 
+enum { RECURRENT_PARTS = 4 };
+
 struct engine {
 	const struct model *model;
 	struct adapter_list adapters; /* the caller's */
@@ -35,6 +37,10 @@ struct engine {
 	float *scores, *preferred, *chosen_weight, *gathered, *gathered_weight, *mixed;
 	uint32_t *chosen;
 	size_t *gathered_row;
+
+	/* Of recurrent layers: what their rows are made into, each of a width of its own. */
+	float *part[RECURRENT_PARTS];
+	size_t part_ld[RECURRENT_PARTS];
 
 	const void **page_keys, **page_values;
 	size_t *page_of_row;      /* where each row's pages begin in those */
@@ -77,6 +83,9 @@ void products_one(struct engine *e, const struct norm *norm, const struct weight
 /* Likewise the wide half of a feed-forward block, into e->gate: act(gate x) * (up x), or act(up x) where the gate has no data. */
 void products_wide(struct engine *e, const struct norm *norm, const struct weight *gate, const struct weight *up, const float *x, size_t n);
 
+/* x += W y of a block's last matrix, whose inputs lie in `in`; with the norms behind it, and scaled. */
+void engine_add_product(struct engine *e, const struct weight *w, const struct norm *post, const struct norm *sum, const float *in, size_t ld, float *x, size_t n);
+
 /*
  * experts.c: the feed-forward block of a layer with experts, from n rows of x into e->mixed. Experts come in ascending order, so that a row's
  * result does not depend on what else is in the batch.
@@ -100,6 +109,13 @@ void latent_begin(struct engine *e, const struct layer *l, const float *x, size_
 void latent_row(const struct engine *e, const struct layer *l, size_t t, const float *cos, const float *sin);
 void latent_end(struct engine *e, const struct layer *l, size_t n);
 double latent_scale(const struct hparams *hp); /* of scores */
+
+/*
+ * mamba.c: a whole layer of n rows of x. Their widths, of the parts of a row that are made on the way; and the floats of a layer's state.
+ */
+void mamba_layer(struct engine *e, const struct layer *l, float *x, const struct engine_row *rows, size_t n, uint32_t number);
+void mamba_widths(const struct hparams *hp, size_t width[RECURRENT_PARTS]);
+uint64_t mamba_state(const struct hparams *hp);
 
 /* Which of the two ropes a layer has. */
 static inline int

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/err.h"
 #include "base/mem.h"
@@ -87,7 +88,7 @@ load_latent(struct latent *l, const struct model *m, const struct adapter_list *
 
 /* Those that the layer has; model_check has seen that they are what they should be. */
 static int
-load_layer(struct layer *l, const struct model *m, const struct adapter_list *adapters, uint32_t number, struct pool *pool)
+load_attention_layer(struct layer *l, const struct model *m, const struct adapter_list *adapters, uint32_t number, struct pool *pool)
 {
 	const struct {
 		enum arch_slot slot;
@@ -130,6 +131,18 @@ load_layer(struct layer *l, const struct model *m, const struct adapter_list *ad
 	if (m->hp.kv_lora > 0 && load_latent(&l->latent, m, adapters, number, pool) < 0)
 		return -1;
 	return hparams_has_experts(&m->hp, number) ? load_experts(&l->experts, m, number, pool) : 0;
+}
+
+static int
+load_layer(struct layer *l, const struct model *m, const struct adapter_list *adapters, uint32_t number, struct pool *pool)
+{
+	switch (m->hp.how->mixer) {
+	case MIXER_ATTENTION:
+		return load_attention_layer(l, m, adapters, number, pool);
+	case MIXER_MAMBA:
+		return mamba_load(l, m, adapters, number, pool);
+	}
+	return -1;
 }
 
 /* A vector beside the layers; NULL: there is none. */
@@ -182,6 +195,18 @@ fail:
 	return -1;
 }
 
+/* Its matrices, but for those of experts and of heads; those that it does not have have no data. */
+enum { MATRICES = 14 };
+
+static void
+matrices_of(struct layer *l, struct weight *to[MATRICES])
+{
+	struct weight *all[MATRICES] = { &l->q, &l->k, &l->v, &l->o, &l->gate, &l->up, &l->down, &l->latent.q_a, &l->latent.q_b, &l->latent.kv_a,
+		&l->mamba.in, &l->mamba.x, &l->mamba.dt, &l->mamba.out };
+
+	memcpy(to, all, sizeof all);
+}
+
 static void
 free_experts(struct experts *x)
 {
@@ -200,9 +225,12 @@ weights_free(struct weights *w)
 {
 	for (uint32_t i = 0; w->layer && i < w->n_layers; i++) {
 		struct layer *l = &w->layer[i];
-		struct weight *all[] = { &l->q, &l->k, &l->v, &l->o, &l->gate, &l->up, &l->down, &l->latent.q_a, &l->latent.q_b, &l->latent.kv_a };
-		for (size_t k = 0; k < sizeof all / sizeof *all; k++)
+		struct weight *all[MATRICES];
+		matrices_of(l, all);
+		for (size_t k = 0; k < MATRICES; k++)
 			weight_free(all[k]);
+		free(l->mamba.conv);
+		free(l->mamba.a);
 		free_experts(&l->experts);
 		weight_free_each(l->latent.k_b, l->latent.heads);
 		weight_free_each(l->latent.v_b, l->latent.heads);
@@ -225,11 +253,9 @@ expert_bytes(const struct experts *x, uint32_t used)
 }
 
 static uint64_t
-latent_bytes(const struct latent *l)
+heads_bytes(const struct latent *l)
 {
-	uint64_t n = weight_bytes(&l->q_a) + weight_bytes(&l->q_b) + weight_bytes(&l->kv_a);
-
-	return l->heads == 0 ? 0 : n + l->heads * (weight_bytes(&l->k_b[0]) + weight_bytes(&l->v_b[0]));
+	return l->heads == 0 ? 0 : l->heads * (weight_bytes(&l->k_b[0]) + weight_bytes(&l->v_b[0]));
 }
 
 uint64_t
@@ -238,10 +264,11 @@ weights_bytes(const struct weights *w)
 	uint64_t n = weight_bytes(&w->head);
 
 	for (uint32_t i = 0; i < w->n_layers; i++) {
-		const struct layer *l = &w->layer[i];
-		n += weight_bytes(&l->q) + weight_bytes(&l->k) + weight_bytes(&l->v) + weight_bytes(&l->o) +
-		    weight_bytes(&l->gate) + weight_bytes(&l->up) + weight_bytes(&l->down) + expert_bytes(&l->experts, w->experts_used) +
-		    latent_bytes(&l->latent);
+		struct weight *all[MATRICES];
+		matrices_of(&w->layer[i], all);
+		for (size_t k = 0; k < MATRICES; k++)
+			n += weight_bytes(all[k]);
+		n += expert_bytes(&w->layer[i].experts, w->experts_used) + heads_bytes(&w->layer[i].latent);
 	}
 	return n;
 }
@@ -252,14 +279,17 @@ weights_low_rows(const struct weights *w)
 	size_t most = weight_low_rows(&w->head);
 
 	for (uint32_t i = 0; i < w->n_layers; i++) {
-		const struct layer *l = &w->layer[i];
-		size_t rows[] = {
+		struct layer *l = &w->layer[i];
+		struct weight *all[MATRICES];
+		size_t together[] = {
 			weight_low_rows(&l->q) + weight_low_rows(&l->k) + weight_low_rows(&l->v) + weight_low_rows(&l->latent.q_a) + weight_low_rows(&l->latent.kv_a),
-			weight_low_rows(&l->latent.q_b), weight_low_rows(&l->o),
-			weight_low_rows(&l->gate) + weight_low_rows(&l->up), weight_low_rows(&l->down),
+			weight_low_rows(&l->gate) + weight_low_rows(&l->up),
 		};
-		for (size_t k = 0; k < sizeof rows / sizeof *rows; k++)
-			most = rows[k] > most ? rows[k] : most;
+		matrices_of(l, all);
+		for (size_t k = 0; k < sizeof together / sizeof *together; k++)
+			most = together[k] > most ? together[k] : most;
+		for (size_t k = 0; k < MATRICES; k++)
+			most = weight_low_rows(all[k]) > most ? weight_low_rows(all[k]) : most;
 	}
 	return most;
 }

@@ -54,6 +54,13 @@ struct latent {
 	uint32_t heads;
 };
 
+/* Mamba (mamba.c). */
+struct mamba {
+	struct weight in, x, dt, out;
+	float *conv, *a;                 /* owned: [taps][inner] and [states][inner] */
+	const float *conv_bias, *d;      /* [inner] */
+};
+
 struct layer {
 	struct norm attn, ffn;             /* before a block */
 	struct norm attn_post, ffn_post;   /* behind it */
@@ -63,6 +70,7 @@ struct layer {
 	struct weight q, k, v, o, gate, up, down; /* gate: no data where there is none */
 	struct latent latent;              /* in place of k and v */
 	struct experts experts;            /* in place of gate, up and down */
+	struct mamba mamba;                /* in place of all but `attn` */
 };
 
 struct weights {

@@ -1,4 +1,4 @@
-/* weights_impl.h: what the files that load weights share: weights.c, of layers, and weights_matrix.c, of one matrix. */
+/* weights_impl.h: what the files that load weights share: weights.c and weights_recurrent.c, of layers, and weights_matrix.c, of one matrix. */
 #ifndef MAI_COMPUTE_WEIGHTS_IMPL_H
 #define MAI_COMPUTE_WEIGHTS_IMPL_H
 
@@ -11,6 +11,9 @@ int weight_load_row(struct weight *w, const struct model_part *p, struct pool *p
 
 /* The matrices of all experts or heads, n that lie one behind the other, into memory of their own, freed with weight_free_each. */
 int weight_load_each(struct weight **to, uint32_t n, const struct model *m, uint32_t number, enum arch_slot slot, struct pool *pool);
+
+/* weights_recurrent.c: those of a layer that does not attend. 0, or -1 with a reason. */
+int mamba_load(struct layer *l, const struct model *m, const struct adapter_list *adapters, uint32_t number, struct pool *pool);
 
 void weight_free(struct weight *w);
 void weight_free_each(struct weight *w, uint32_t n); /* NULL: nothing */

@@ -53,6 +53,15 @@ const struct arch_tensor arch_layer[ARCH_SLOTS] = {
 	[SHARED_GATE] = { "ffn_gate_shexp.weight", SIZE_DIM, SIZE_SHARED_FFN, SIZE_ONE },
 	[SHARED_UP] = { "ffn_up_shexp.weight", SIZE_DIM, SIZE_SHARED_FFN, SIZE_ONE },
 	[SHARED_DOWN] = { "ffn_down_shexp.weight", SIZE_SHARED_FFN, SIZE_DIM, SIZE_ONE },
+	[SSM_IN] = { "ssm_in.weight", SIZE_DIM, SIZE_SSM_BOTH, SIZE_ONE },
+	[SSM_CONV] = { "ssm_conv1d.weight", SIZE_SSM_TAPS, SIZE_ONE, SIZE_SSM_INNER },
+	[SSM_CONV_BIAS] = { "ssm_conv1d.bias", SIZE_SSM_INNER, SIZE_ONE, SIZE_ONE },
+	[SSM_X] = { "ssm_x.weight", SIZE_SSM_INNER, SIZE_SSM_X, SIZE_ONE },
+	[SSM_DT] = { "ssm_dt.weight", SIZE_SSM_RANK, SIZE_SSM_INNER, SIZE_ONE },
+	[SSM_DT_BIAS] = { "ssm_dt.bias", SIZE_SSM_INNER, SIZE_ONE, SIZE_ONE },
+	[SSM_A] = { "ssm_a", SIZE_SSM_STATES, SIZE_ONE, SIZE_SSM_INNER },
+	[SSM_D] = { "ssm_d", SIZE_SSM_INNER, SIZE_ONE, SIZE_ONE },
+	[SSM_OUT] = { "ssm_out.weight", SIZE_SSM_INNER, SIZE_DIM, SIZE_ONE },
 };
 
 const struct arch_tensor arch_ends[ARCH_ENDS] = {
@@ -72,7 +81,7 @@ const struct arch_tensor arch_ends[ARCH_ENDS] = {
 
 /* ---- the architectures ---- */
 
-#define BIT(slot) (UINT64_C(1) << (slot))
+#define BIT(slot) ((arch_slots)1 << (slot))
 #define END(end) (1u << (end))
 
 #define QKV (BIT(ATTN_Q) | BIT(ATTN_K) | BIT(ATTN_V))
@@ -86,6 +95,7 @@ const struct arch_tensor arch_ends[ARCH_ENDS] = {
 #define SHARED_EXPERT (BIT(SHARED_ROUTER) | BIT(SHARED_GATE) | BIT(SHARED_UP) | BIT(SHARED_DOWN))
 #define EXPERT_BIASES (BIT(FFN_ROUTER_BIAS) | BIT(EXPERTS_GATE_BIAS) | BIT(EXPERTS_UP_BIAS) | BIT(EXPERTS_DOWN_BIAS))
 #define SUM_NORMS (BIT(ATTN_SUM_NORM) | BIT(ATTN_SUM_NORM_BIAS) | BIT(FFN_SUM_NORM) | BIT(FFN_SUM_NORM_BIAS))
+#define MAMBA (BIT(ATTN_NORM) | BIT(SSM_IN) | BIT(SSM_CONV) | BIT(SSM_CONV_BIAS) | BIT(SSM_X) | BIT(SSM_DT) | BIT(SSM_DT_BIAS) | BIT(SSM_A) | BIT(SSM_D) | BIT(SSM_OUT))
 #define ENCODER_ENDS (END(TOKEN_EMBD) | END(TOKEN_TYPES) | END(TOKEN_EMBD_NORM) | END(TOKEN_EMBD_NORM_BIAS))
 #define PLAIN_ENDS (END(TOKEN_EMBD) | END(OUTPUT_NORM) | END(OUTPUT))
 #define BIAS_ENDS (PLAIN_ENDS | END(OUTPUT_NORM_BIAS))
@@ -128,12 +138,13 @@ static const struct arch archs[] = {
 	    .may = BIASES | BIT(FFN_GATE_BIAS), .ends = ENCODER_ENDS },
 	{ .name = "stablelm", .norm = NORM_LAYER, .rope = ROPE_HALVES, .parallel_without_norm = true,
 	    .needs = BIT(ATTN_NORM) | BIT(ATTN_NORM_BIAS) | MATRICES | BIT(FFN_GATE), .may = QKV_BIASES | BIT(FFN_NORM) | BIT(FFN_NORM_BIAS), .ends = BIAS_ENDS },
+	{ .name = "mamba", .mixer = MIXER_MAMBA, .rope = ROPE_ABSENT, .needs = MAMBA, .ends = PLAIN_ENDS, .keys = KEY_SSM },
 };
 
-uint64_t
+arch_slots
 arch_needs(const struct arch *a, bool experts)
 {
-	const uint64_t dense = BIT(FFN_GATE) | BIT(FFN_UP) | BIT(FFN_DOWN);
+	const arch_slots dense = BIT(FFN_GATE) | BIT(FFN_UP) | BIT(FFN_DOWN);
 
 	return experts ? (a->needs & ~dense) | BIT(FFN_ROUTER) | BIT(EXPERTS_GATE) | BIT(EXPERTS_UP) | BIT(EXPERTS_DOWN) : a->needs;
 }

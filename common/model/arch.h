@@ -11,7 +11,8 @@
  *	f = act(h W + b) * (h W + b)
  *	x = x + norm(f W + b)     ffn_down, post_ffw_norm; of encoders then x = norm(x), layer_output_norm; of experts the weighted sum of those that a row is sent to
  *
- * Which tensors there are says which of them are left out; the rest is here.
+ * Which tensors there are says which of them are left out; the rest is here. Recurrent layers have other steps, in place of the first ones or of
+ * all: common/compute/mamba.c says them.
  */
 #ifndef MAI_MODEL_ARCH_H
 #define MAI_MODEL_ARCH_H
@@ -32,8 +33,11 @@ enum arch_slot {
 	FFN_ROUTER, FFN_ROUTER_BIAS, EXPERTS_GATE, EXPERTS_GATE_BIAS, EXPERTS_UP, EXPERTS_UP_BIAS, EXPERTS_DOWN, EXPERTS_DOWN_BIAS,
 	EXPERTS_BIAS,                                         /* of who is chosen */
 	SHARED_ROUTER, SHARED_GATE, SHARED_UP, SHARED_DOWN,   /* one beside them that every row goes through */
+	SSM_IN, SSM_CONV, SSM_CONV_BIAS, SSM_X, SSM_DT, SSM_DT_BIAS, SSM_A, SSM_D, SSM_OUT, /* of Mamba */
 	ARCH_SLOTS,
 };
+
+__extension__ typedef unsigned __int128 arch_slots; /* a set of them: bits 1 << arch_slot */
 
 /* Tensors beside the layers. */
 enum arch_end {
@@ -44,6 +48,9 @@ enum arch_end {
 enum arch_norm { NORM_RMS, NORM_LAYER };
 enum arch_rope { ROPE_PAIRS, ROPE_HALVES, ROPE_ABSENT }; /* elements 2i and 2i + 1 are a pair; i and i + half of them; none are */
 enum arch_act { ACT_SILU, ACT_GELU, ACT_SWIGLU_CLAMPED };
+
+/* What brings the positions of a sequence together. All but attention are recurrent: they keep a state, not what came before. */
+enum arch_mixer { MIXER_ATTENTION, MIXER_MAMBA };
 
 /* Numbers that a file may state for this architecture: keys, behind its name. */
 enum arch_key {
@@ -56,6 +63,7 @@ enum arch_key {
 	KEY_WINDOW_UNUSED = 1 << 6, /* attention.sliding_window, which llama.cpp does not apply either */
 	KEY_LATENT = 1 << 7,        /* attention.kv_lora_rank and what goes with it */
 	KEY_GATING = 1 << 8,        /* expert_gating_func and what else chooses experts */
+	KEY_SSM = 1 << 9,           /* ssm.inner_size and what goes with it */
 };
 
 /* How the scores of experts become weights: softmax over those that are chosen, or over all, or the logistic function of each. */
@@ -63,10 +71,11 @@ enum arch_gating { GATING_CHOSEN, GATING_ALL, GATING_LOGISTIC };
 
 struct arch {
 	const char *name; /* general.architecture */
+	enum arch_mixer mixer;
 	enum arch_norm norm;
 	enum arch_rope rope;
 	enum arch_act act;
-	uint64_t needs, may;       /* tensors of a layer without experts: bits 1 << arch_slot */
+	arch_slots needs, may;     /* tensors of a layer without experts */
 	uint32_t ends;             /* that it may have: bits 1 << arch_end; token_embd and output_norm it must have */
 	uint32_t keys;             /* bits of arch_key */
 	bool parallel;             /* attention and feed-forward both begin with the layer's input */
@@ -86,16 +95,17 @@ struct arch {
 const struct arch *arch_find(const char *name);
 
 /* The tensors that a layer must have, with experts or without. */
-uint64_t arch_needs(const struct arch *a, bool experts);
+arch_slots arch_needs(const struct arch *a, bool experts);
 
 /* Shapes, as functions of hyper-parameters. */
 enum arch_size { SIZE_ONE, SIZE_DIM, SIZE_HEAD, SIZE_HEADS, SIZE_OUT_HEADS, SIZE_HEAD_COUNT, SIZE_KV_HEADS, SIZE_FFN, SIZE_VOCAB, SIZE_CONTEXT, SIZE_PAIRS,
-	SIZE_EXPERTS, SIZE_EXPERT_FFN, SIZE_SHARED_FFN, SIZE_LATENT_Q, SIZE_LATENT_KV, SIZE_LATENT_KEY, SIZE_LATENT_VALUE, SIZE_TOKEN_TYPES };
+	SIZE_EXPERTS, SIZE_EXPERT_FFN, SIZE_SHARED_FFN, SIZE_LATENT_Q, SIZE_LATENT_KV, SIZE_LATENT_KEY, SIZE_LATENT_VALUE, SIZE_TOKEN_TYPES,
+	SIZE_SSM_INNER, SIZE_SSM_BOTH, SIZE_SSM_TAPS, SIZE_SSM_STATES, SIZE_SSM_RANK, SIZE_SSM_X };
 
 /* rows SIZE_ONE: a vector of f32; else a matrix, whose rows are what comes out. */
 struct arch_tensor {
 	const char *name; /* of a layer's without "blk.N." */
-	enum arch_size cols, rows, many; /* many: so many matrices, one behind the other; SIZE_ONE: one */
+	enum arch_size cols, rows, many; /* many: so many matrices or vectors, one behind the other; SIZE_ONE: one */
 };
 extern const struct arch_tensor arch_layer[ARCH_SLOTS];
 extern const struct arch_tensor arch_ends[ARCH_ENDS];

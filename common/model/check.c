@@ -39,12 +39,10 @@ bad_key(const struct model *m, const char *suffix, double value)
 }
 
 static int
-check_hparams(const struct model *m)
+check_attention(const struct model *m)
 {
 	const struct hparams *hp = &m->hp;
 
-	if (hp->dim == 0)
-		return bad_key(m, "embedding_length", hp->dim);
 	if (hp->n_heads == 0)
 		return bad_key(m, "attention.head_count", hp->n_heads);
 	if (hp->n_kv_heads == 0 || hp->n_heads % hp->n_kv_heads != 0)
@@ -55,16 +53,54 @@ check_hparams(const struct model *m)
 		return bad_key(m, hp->n_experts > 0 ? "expert_feed_forward_length" : "feed_forward_length", 0);
 	if (hp->n_experts > 0 && (hp->experts_used == 0 || hp->experts_used > hp->n_experts))
 		return bad_key(m, "expert_used_count", hp->experts_used);
+	if (!(hp->attn_cap >= 0) || !(hp->final_cap >= 0))
+		return bad(m, "a soft cap", hp->attn_cap >= 0 ? hp->final_cap : hp->attn_cap);
+	if (!(hp->attention_scale > 0) || !(hp->logit_scale > 0))
+		return bad(m, "a scale", hp->attention_scale > 0 ? hp->logit_scale : hp->attention_scale);
+	return 0;
+}
+
+static int
+check_ssm(const struct model *m)
+{
+	const struct hparams *hp = &m->hp;
+
+	if (hp->ssm.inner == 0)
+		return bad_key(m, "ssm.inner_size", hp->ssm.inner);
+	if (hp->ssm.states == 0)
+		return bad_key(m, "ssm.state_size", hp->ssm.states);
+	if (hp->ssm.taps < 2)
+		return bad_key(m, "ssm.conv_kernel", hp->ssm.taps);
+	return hp->ssm.rank > 0 ? 0 : bad_key(m, "ssm.time_step_rank", hp->ssm.rank);
+}
+
+static int
+check_mixer(const struct model *m)
+{
+	switch (m->hp.how->mixer) {
+	case MIXER_ATTENTION:
+		return check_attention(m);
+	case MIXER_MAMBA:
+		return check_ssm(m);
+	}
+	return -1;
+}
+
+static int
+check_hparams(const struct model *m)
+{
+	const struct hparams *hp = &m->hp;
+
+	if (hp->dim == 0)
+		return bad_key(m, "embedding_length", hp->dim);
+	if (check_mixer(m) < 0)
+		return -1;
 	if (hp->context == 0)
 		return bad_key(m, "context_length", hp->context);
 	if (hp->n_vocab == 0)
 		return bad(m, "the size of the vocabulary", hp->n_vocab);
 	if (!(hp->norm_eps > 0 && hp->norm_eps < 1))
 		return bad_key(m, hp->how->norm == NORM_RMS ? "attention.layer_norm_rms_epsilon" : "attention.layer_norm_epsilon", hp->norm_eps);
-	if (!(hp->attn_cap >= 0) || !(hp->final_cap >= 0))
-		return bad(m, "a soft cap", hp->attn_cap >= 0 ? hp->final_cap : hp->attn_cap);
-	if (!(hp->attention_scale > 0) || !(hp->logit_scale > 0))
-		return bad(m, "a scale", hp->attention_scale > 0 ? hp->logit_scale : hp->attention_scale);
 	return 0;
 }
 
@@ -132,7 +168,7 @@ check_extras(const struct model *m)
 		const char *suffix;
 		uint32_t known; /* to architectures with this key */
 	} extra[] = {
-		{ "expert_count", KEY_EXPERTS }, { "attention.clamp_kqv", 0 }, { "attention.max_alibi_bias", 0 }, { "rope.scaling.yarn_log_multiplier", KEY_LATENT },
+		{ "expert_count", KEY_EXPERTS }, { "attention.clamp_kqv", 0 }, { "attention.max_alibi_bias", 0 }, { "rope.scaling.yarn_log_multiplier", KEY_LATENT }, { "ssm.inner_size", KEY_SSM },
 		{ "attention.sliding_window", KEY_WINDOW | KEY_WINDOW_UNUSED }, { "attn_logit_softcapping", KEY_ATTN_CAP }, { "final_logit_softcapping", KEY_FINAL_CAP },
 		{ "attention.scale", KEY_SCALES }, { "logit_scale", KEY_SCALES }, { "residual_scale", KEY_SCALES }, { "embedding_scale", KEY_SCALES },
 	};

@@ -49,6 +49,18 @@ size_of(const struct hparams *hp, enum arch_size s)
 		return hp->q_head - hp->rope_dim;
 	case SIZE_LATENT_VALUE:
 		return hp->out_head;
+	case SIZE_SSM_INNER:
+		return hp->ssm.inner;
+	case SIZE_SSM_BOTH:
+		return 2 * (uint64_t)hp->ssm.inner;
+	case SIZE_SSM_TAPS:
+		return hp->ssm.taps;
+	case SIZE_SSM_STATES:
+		return hp->ssm.states;
+	case SIZE_SSM_RANK:
+		return hp->ssm.rank;
+	case SIZE_SSM_X:
+		return hp->ssm.rank + 2 * (uint64_t)hp->ssm.states;
 	case SIZE_ONE:
 		break;
 	}
@@ -69,22 +81,27 @@ shape_of(const struct hparams *hp, enum arch_slot slot, uint64_t *cols, uint64_t
 		*cols = size_of(hp, SIZE_KV_HEADS);
 }
 
-/* Refuses a tensor that is absent, or not cols x rows (rows 0: a vector of f32), or not `many` of them. */
+/*
+ * Refuses a tensor that is absent, or not cols x rows (rows 0: a vector of f32), or not `many` of them. Vectors lie one behind the other in
+ * whatever dimensions, and may have been interleaved where they look like a matrix.
+ */
 static int
 check_tensors(const struct model *m, const struct gguf_tensor *t, const char *name, uint64_t cols, uint64_t rows, uint64_t many)
 {
 	const char *path = m->files[0]->path;
+	uint64_t want = rows ? rows : many, there;
 	uint32_t type;
 
 	if (!t)
 		return err_set(ERR_DATA, "%s: no tensor %s", path, name);
-	if (t->ne[2] != many || t->ne[3] != 1)
+	if (rows && (t->ne[2] != many || t->ne[3] != 1))
 		return err_set(ERR_DATA, "%s: tensor %s is %" PRIu64 " matrices, wanted are %" PRIu64, path, name, t->ne[2], many);
-	if (t->ne[0] != cols || t->ne[1] != (rows ? rows : 1))
+	there = rows ? t->ne[1] : t->ne[1] * t->ne[2] * t->ne[3]; /* no more than the file has */
+	if (t->ne[0] != cols || there != want)
 		return err_set(ERR_DATA, "%s: tensor %s is %" PRIu64 " x %" PRIu64 ", wanted is %" PRIu64 " x %" PRIu64, path,
-		    name, t->ne[0], t->ne[1], cols, rows ? rows : 1);
+		    name, t->ne[0], there, cols, want);
 	type = type_is_tiled(t->type) ? t->type - TYPE_X16 : t->type;
-	if (rows ? !tile_supports(type) : t->type != TYPE_F32)
+	if (rows ? !tile_supports(type) : (many > 1 ? type : t->type) != TYPE_F32)
 		return err_set(ERR_DATA, "%s: tensor %s is of type %s, which can't be computed", path, name,
 		    type_info(t->type)->name);
 	return 0;
@@ -151,11 +168,11 @@ check_part(const struct model *m, const struct model_part *p, enum arch_slot slo
 }
 
 /* The tensors of a layer; of latent attention queries go one way or the other. */
-static uint64_t
+static arch_slots
 needs(const struct hparams *hp, uint32_t layer)
 {
-	const uint64_t one = UINT64_C(1), by_way = one << LATENT_Q_A | one << LATENT_Q_A_NORM | one << LATENT_Q_B;
-	uint64_t all = arch_needs(hp->how, hparams_has_experts(hp, layer));
+	const arch_slots one = 1, by_way = one << LATENT_Q_A | one << LATENT_Q_A_NORM | one << LATENT_Q_B;
+	arch_slots all = arch_needs(hp->how, hparams_has_experts(hp, layer));
 
 	if (hp->how->keys & KEY_LATENT)
 		all |= hp->q_lora > 0 ? by_way : one << ATTN_Q;
@@ -212,7 +229,7 @@ static bool
 is_known(const struct hparams *hp, struct gguf_string name)
 {
 	const struct arch *a = hp->how;
-	uint64_t slots = a->may;
+	arch_slots slots = a->may;
 
 	for (enum arch_end i = 0; i < ARCH_ENDS; i++)
 		if (a->ends >> i & 1 && gguf_string_is(name, arch_ends[i].name))
@@ -221,7 +238,7 @@ is_known(const struct hparams *hp, struct gguf_string name)
 		return false;
 	slots |= needs(hp, (uint32_t)model_layer(name)); /* which is one of the model's */
 	if (a->fused_gate)
-		slots &= ~(UINT64_C(1) << FFN_GATE);
+		slots &= ~((arch_slots)1 << FFN_GATE);
 	for (enum arch_slot i = 0; i < ARCH_SLOTS; i++)
 		if (slots >> i & 1 && is_of_layer(name, arch_layer[i].name))
 			return true;

@@ -327,6 +327,18 @@ read_latent(struct hparams *hp, const struct gguf *g)
 	return 0;
 }
 
+static int
+read_ssm(struct hparams *hp, const struct gguf *g)
+{
+	struct field f = { .g = g };
+
+	if (!hp->how || !(hp->how->keys & KEY_SSM))
+		return 0;
+	return count(g, hp, "ssm.inner_size", MODEL_MAX_DIM, &hp->ssm.inner) < 0 || count(g, hp, "ssm.state_size", MODEL_MAX_STATES, &hp->ssm.states) < 0 ||
+	    count(g, hp, "ssm.conv_kernel", MODEL_MAX_TAPS, &hp->ssm.taps) < 0 || count(g, hp, "ssm.time_step_rank", MODEL_MAX_DIM, &hp->ssm.rank) < 0 ||
+	    gguf_get_bool(g, named(&f, hp, "ssm.dt_b_c_rms"), &hp->ssm.norms) < 0 ? -1 : 0;
+}
+
 uint32_t
 hparams_window(const struct hparams *hp, uint32_t layer)
 {
@@ -361,7 +373,7 @@ hparams_read(struct hparams *hp, const struct gguf *g)
 		return -1;
 	if (value_dim != hp->head_dim && !(hp->how && hp->how->keys & KEY_LATENT)) /* heads of two sizes: nothing here computes them */
 		hp->head_dim = 0;
-	if (read_scales(hp, g) < 0 || read_layout(hp, g) < 0 || read_experts(hp, g) < 0)
+	if (read_scales(hp, g) < 0 || read_layout(hp, g) < 0 || read_experts(hp, g) < 0 || read_ssm(hp, g) < 0)
 		return -1;
 	return read_rope(hp, g) < 0 ? -1 : read_latent(hp, g);
 }

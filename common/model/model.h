@@ -35,6 +35,8 @@ enum {
 	MODEL_MAX_CONTEXT = 1 << 24,
 	MODEL_MAX_VOCAB = 1 << 22,
 	MODEL_MAX_EXPERTS = 1024,
+	MODEL_MAX_STATES = 1024, /* of a channel */
+	MODEL_MAX_TAPS = 64,
 };
 
 enum rope_scaling { ROPE_NONE, ROPE_LINEAR, ROPE_YARN, ROPE_OTHER };
@@ -61,6 +63,10 @@ struct hparams {
 	 * head_dim is both together. q_head and out_head are what attn_q makes and attn_output takes of a head: head_dim without.
 	 */
 	uint32_t q_lora, kv_lora, q_head, out_head; /* q_lora 0: queries come of the hidden state at once */
+	struct {
+		uint32_t inner, states, taps, rank; /* channels, numbers of the state of each, positions of its convolution, columns of ssm_dt */
+		bool norms;                         /* of what ssm_x gives, without weights */
+	} ssm;                                /* of Mamba */
 	double norm_eps;
 	uint32_t token_types, pooling;        /* types: of encoders; POOLING_NONE: not stated */
 	bool parallel;                        /* attention and feed-forward both begin with a layer's input */
@@ -144,6 +150,12 @@ static inline bool
 hparams_has_experts(const struct hparams *hp, uint32_t layer)
 {
 	return hp->n_experts > 0 && layer >= hp->dense_layers;
+}
+
+static inline bool
+hparams_is_recurrent(const struct hparams *hp)
+{
+	return hp->how && hp->how->mixer != MIXER_ATTENTION;
 }
 
 /* How many positions a layer's attention looks back on, its own included; 0: all. */

@@ -71,7 +71,8 @@ no_leak_check
 	[[ $output == *"layers        5, of which 2 to 3 are here"* && $output == *"F32_X16"* ]]
 	run -0 mai-shard info parts/1.gguf parts/0.gguf
 	[[ $output == *"of which 0 to 3 are here, and the embedding"* ]]
-	[[ $(mai-shard info --json "$SHARED/models/arch/mamba.gguf" | jq -r .obstacle) == *"mamba can't be computed" ]]
+	LC_ALL=C sed s/mamba/mumba/g "$SHARED/models/arch/mamba.gguf" >other.gguf
+	[[ $(mai-shard info --json other.gguf | jq -r .obstacle) == *"mumba can't be computed" ]]
 }
 
 @test "a model id is cached only when it is asked for" {

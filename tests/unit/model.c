@@ -160,7 +160,7 @@ check_not_computed(void)
 		{ { .more_tensor = "blk.00.attn_norm.weight" }, "is none of those" },
 		{ { .more_tensor = "something" }, "tensor something is none" },
 		{ { .type = 24 }, "is of type I8" },
-		{ { .arch = "mamba" }, "architecture mamba" },
+		{ { .arch = "mumba" }, "architecture mumba" },
 	};
 
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
