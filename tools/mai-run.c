@@ -260,6 +260,7 @@ driver_options(const struct run *r)
 		.n_new = o.n_new,
 		.loaded = r->state ? r->state->token : NULL,
 		.n_loaded = r->state && r->state->token ? r->state->n : 0,
+		.recurrent = r->model && hparams_is_recurrent(&r->model->hp),
 		.shift = o.shift,
 		.keep = o.keep,
 		.frame_rows = o.via ? STREAM_MAX_ROWS / 2 : STREAM_MAX_ROWS,
@@ -297,6 +298,8 @@ open_draft(struct run *r)
 {
 	const struct drafter_options d = { .threads = threads(), .max = (uint32_t)o.draft_max, .p_min = (float)o.draft_p_min };
 
+	if (r->model && hparams_is_recurrent(&r->model->hp))
+		return err_set(ERR_DATA, "%s: a recurrent model, which can't take back what a draft guessed", r->name);
 	if (signed_models(o.trust, &o.draft, 1, false) < 0 || !(r->draft = drafter_open(o.draft, &d)))
 		return -1;
 	if (!hash_equal(drafter_vocab(r->draft), &link_header(r->link)->vocab_id))

@@ -38,6 +38,8 @@ load(struct drafter *d, const char *path)
 		return -1;
 	if (!d->model->has_embedding || !d->model->has_head || d->model->hp.how->encoder)
 		return err_set(ERR_DATA, "%s: a draft is a whole model that generates", path);
+	if (hparams_is_recurrent(&d->model->hp))
+		return err_set(ERR_DATA, "%s: a recurrent model, which can't take back what it guessed: no draft", path);
 	if (model_vocab_id(d->model, &d->vocab_id) < 0 || !(d->engine = engine_new(d->model, &eo)))
 		return -1;
 	size_t ld = engine_logits_stride(d->engine);

@@ -128,9 +128,11 @@ choose_donor(const struct driver *d, struct sequence *s)
 	s->shared = 0;
 	if (!d->o->generate || s->apart || s->dropped > 0)
 		return;
-	if ((s->shared = common(s, d->o->loaded, d->n_loaded)) > 0)
+	if ((s->shared = common(s, d->o->loaded, d->n_loaded)) < d->n_loaded && d->o->recurrent)
+		s->shared = 0;
+	if (s->shared > 0)
 		s->donor = STREAM_LOADED;
-	for (size_t i = 0; i < d->o->slots; i++) {
+	for (size_t i = 0; i < d->o->slots && !d->o->recurrent; i++) {
 		const struct sequence *t = d->active[i];
 		uint32_t n = t && t->id < s->id && !t->told_close && t->dropped == 0 ? common(s, t->token, t->n_prompt - 1) : 0;
 		if (n < SHARE_LEAST || n <= s->shared)

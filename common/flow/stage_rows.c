@@ -16,7 +16,7 @@ token_fits(const struct stage *s, const struct row *r)
 }
 
 /* Whether the row can be computed; if not, its sequence ends. Only a draft is left out instead, and those behind it, where there
- * is no room for it: the token that takes its place may be the last one. */
+ * is no room for it: the token that takes its place may be the last one. So it is where there would be no way back. */
 static bool
 admit(struct stage *s, struct stage_seq *q, const struct row *r)
 {
@@ -24,7 +24,7 @@ admit(struct stage *s, struct stage_seq *q, const struct row *r)
 	bool draft = r->flags & ROW_DRAFT;
 	enum kv_result room;
 
-	if (draft && r->pos > pos)
+	if (draft && (r->pos > pos || hparams_is_recurrent(&s->model->hp)))
 		return false;
 	if (r->pos != pos || !token_fits(s, r)) {
 		stage_end(s, q, CLOSE_ERROR, pos);
