@@ -10,6 +10,8 @@
 
 enum { MAX_MERGES = 1 << 24 };
 
+#define NO_TOKEN (VOCAB_NONE - 1) /* of a text that pairs make but that is no token: its bytes come, and it makes no pairs */
+
 struct merge {
 	uint32_t left, right; /* left VOCAB_NONE: a free slot */
 	uint32_t rank, id;
@@ -125,12 +127,12 @@ load_merge(const struct vocab *v, const struct gguf *g, struct gguf_string s, ui
 	uint32_t left = lookup_find(&v->lookup, s.data, n);
 	uint32_t right = lookup_find(&v->lookup, space + 1, more);
 	uint32_t id = lookup_find(&v->lookup, joined, n + more);
-	if (left == LOOKUP_NONE || right == LOOKUP_NONE || id == LOOKUP_NONE)
+	if (left == LOOKUP_NONE || right == LOOKUP_NONE)
 		return err_set(ERR_DATA, "%s: tokenizer.ggml.merges: merge %u ('%.*s') names a text that is no token",
 		    g->path, rank, s.len < 64 ? (int)s.len : 64, s.data);
 	struct merge *m = merge_slot(v->bpe, left, right);
-	if (m->left == VOCAB_NONE && token_is_plain(v, id)) /* of two equal pairs the first counts */
-		*m = (struct merge){ left, right, rank, id };
+	if (m->left == VOCAB_NONE && (id == LOOKUP_NONE || token_is_plain(v, id))) /* of two equal pairs the first counts */
+		*m = (struct merge){ left, right, rank, id == LOOKUP_NONE ? NO_TOKEN : id };
 	return 0;
 }
 
@@ -259,6 +261,26 @@ whole_word(const struct vocab *v, const char *word, size_t n)
 }
 
 static int
+add_byte(const struct run *r, uint8_t byte)
+{
+	uint32_t id = r->v->bpe->byte[byte];
+
+	return id == VOCAB_NONE ? ids_add_unknown(r->v, byte, r->out) : ids_add(r->out, id);
+}
+
+static int
+add_symbol(const struct run *r, const struct merge_symbol *s, const char *word)
+{
+	int rc = 0;
+
+	if (s->id != VOCAB_NONE && s->id != NO_TOKEN)
+		return ids_add(r->out, s->id);
+	for (uint32_t i = 0; i < s->len && rc == 0; i++)
+		rc = add_byte(r, (uint8_t)word[s->start + i]);
+	return rc;
+}
+
+static int
 encode_word(void *arg, const char *word, size_t n)
 {
 	struct run *r = arg;
@@ -278,12 +300,9 @@ encode_word(void *arg, const char *word, size_t n)
 			return -1;
 	if (merge_run(m, merged, b) < 0)
 		return -1;
-	for (uint32_t i = 0; i != MERGE_NONE; i = m->symbol[i].next) {
-		uint32_t id = m->symbol[i].id;
-		if (id == VOCAB_NONE ? ids_add_unknown(r->v, (uint8_t)word[m->symbol[i].start], r->out) < 0
-		                     : ids_add(r->out, id) < 0)
+	for (uint32_t i = 0; i != MERGE_NONE; i = m->symbol[i].next)
+		if (add_symbol(r, &m->symbol[i], word) < 0)
 			return -1;
-	}
 	return 0;
 }
 
