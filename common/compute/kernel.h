@@ -92,6 +92,17 @@ struct ssm_scan {
 	size_t states, ld, n;
 };
 
+/*
+ * RWKV-7 (Peng et al. 2025), of one row and head: the state is a matrix, of which element [i][j] lies at s[j * n + i]:
+ * s[i] = s[i] * w + v[i] * k + (s[i] . a) * b,  y[i] = s[i] . r.
+ */
+struct wkv {
+	float *s;
+	const float *r, *w, *k, *v, *a, *b;
+	float *y;
+	size_t n;              /* a multiple of 16 */
+};
+
 enum { KV_PAGE = 64, ATTEND_MAX_QUERIES = 16, ATTEND_MAX_GROUP = 64, ATTEND_MAX_HEAD_DIM = 1024 };
 
 struct kernels {
@@ -132,6 +143,9 @@ struct kernels {
 
 	void (*ssm_conv)(const struct ssm_conv *c);
 	void (*ssm_scan)(const struct ssm_scan *s);
+	void (*wkv)(const struct wkv *h);
+	void (*sigmoid)(float *x, size_t n);                /* x = 1 / (1 + exp(-x)) */
+	void (*exp_scaled)(float *x, float s, size_t n);    /* x = exp(s * x) */
 
 	/* Softmax in place: x = exp((x - max(x)) * scale), returns their sum; the largest is first found over all. */
 	float (*softmax)(float *x, size_t n, float scale);

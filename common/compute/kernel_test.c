@@ -361,6 +361,40 @@ known_ssm_scan(const struct kernels *k, float *x)
 }
 
 static uint64_t
+known_wkv(const struct kernels *k, float *x)
+{
+	enum { STATE = WIDE_HEAD * WIDE_HEAD };
+	const float *in = x + STATE;
+	uint32_t state = 46;
+
+	some_floats(&state, x, STATE + 6 * WIDE_HEAD, 122, 8);
+	k->wkv(&(struct wkv){ .s = x, .r = in, .w = in + WIDE_HEAD, .k = in + 2 * WIDE_HEAD, .v = in + 3 * WIDE_HEAD, .a = in + 4 * WIDE_HEAD,
+	    .b = in + 5 * WIDE_HEAD, .y = x + STATE + 6 * WIDE_HEAD, .n = WIDE_HEAD });
+	memmove(x + STATE, x + STATE + 6 * WIDE_HEAD, WIDE_HEAD * sizeof *x);
+	return hash_words(hash_begin, x, STATE + WIDE_HEAD);
+}
+
+static uint64_t
+known_sigmoid(const struct kernels *k, float *x)
+{
+	uint32_t state = 47;
+
+	some_floats(&state, x, N, 90, 44);
+	k->sigmoid(x, N);
+	return hash_words(hash_begin, x, N);
+}
+
+static uint64_t
+known_exp_scaled(const struct kernels *k, float *x)
+{
+	uint32_t state = 48;
+
+	some_floats(&state, x, N, 90, 44);
+	k->exp_scaled(x, -0.75f, N);
+	return hash_words(hash_begin, x, N);
+}
+
+static uint64_t
 known_rope(const struct kernels *k, float *x)
 {
 	uint32_t state = 15;
@@ -499,6 +533,9 @@ static const struct {
 	{ "soft_cap", known_soft_cap, 0xba1c75c083c20cb3 },
 	{ "ssm_conv", known_ssm_conv, 0x4e38124d07fad5ff },
 	{ "ssm_scan", known_ssm_scan, 0x3dcd5b7edd009067 },
+	{ "wkv", known_wkv, 0xc30c49b99edbd202 },
+	{ "sigmoid", known_sigmoid, 0xec8a03bd47837f68 },
+	{ "exp_scaled", known_exp_scaled, 0xc1f138b5652b57ca },
 	{ "rope", known_rope, 0x724ef7ac802f4633 },
 	{ "rope_halves", known_rope_halves, 0xeff7cc192a73fe07 },
 	{ "attend", known_attention, 0xf8abaca1e6df345d },

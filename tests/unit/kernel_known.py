@@ -534,6 +534,26 @@ def rows():
         y.append(fma(d[i], now[i], acc))
     say("ssm_scan", [bits(v) for v in h[0] + h[1] + y])
 
+    n = 32
+    x = [from_bits(u) for u in Some(46).floats(n * n + 6 * n, 122, 8)]
+    s, (r, w, k, v, a, b) = x[:n * n], [x[n * n + i * n:][:n] for i in range(6)]
+    y = []
+    for i in range(n):
+        sa = acc = ZERO
+        for j in range(n):
+            sa = fma(s[j * n + i], a[j], sa)
+        for j in range(n):
+            s[j * n + i] = fma(sa, b[j], fma(s[j * n + i], w[j], mul(v[i], k[j])))
+            acc = fma(s[j * n + i], r[j], acc)
+        y.append(acc)
+    say("wkv", [bits(a) for a in s + y])
+
+    x = [from_bits(u) for u in Some(47).floats(N, 90, 44)]
+    say("sigmoid", [bits(div(ONE, add(ONE, exp(neg(a))))) for a in x])
+
+    x = [from_bits(u) for u in Some(48).floats(N, 90, 44)]
+    say("exp_scaled", [bits(exp(mul(lit(F(-3, 4)), a))) for a in x])
+
     x = [from_bits(u) for u in Some(21).floats(N, 100, 40)]
     say("soft_cap", [bits(soft_cap(a, lit(30))) for a in x])
 
