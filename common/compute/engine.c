@@ -117,16 +117,14 @@ attention_layer(struct engine *e, const struct layer *l, float *x, const struct 
 	feed_forward_end(e, l, x, n);
 }
 
-static void
-run_layer(struct engine *e, const struct layer *l, float *x, const struct engine_row *rows, size_t n, uint32_t number)
+static const struct mixer mixer_attention = { .layer = attention_layer };
+
+static const struct mixer *
+mixer_of(const struct arch *how)
 {
-	switch (e->model->hp.how->mixer) {
-	case MIXER_ATTENTION:
-		attention_layer(e, l, x, rows, n, number);
-		break;
-	case MIXER_MAMBA:
-		mamba_layer(e, l, x, rows, n, number);
-	}
+	static const struct mixer *const all[] = { [MIXER_ATTENTION] = &mixer_attention, [MIXER_MAMBA] = &mixer_mamba, [MIXER_RWKV] = &mixer_rwkv };
+
+	return all[how->mixer];
 }
 
 int
@@ -134,10 +132,10 @@ engine_layers(struct engine *e, float *x, const struct engine_row *rows, size_t 
 {
 	if (n == 0)
 		return 0;
-	if (!hparams_is_recurrent(&e->model->hp) && attention_begin(e, rows, n) < 0)
+	if (!e->mixer->state && attention_begin(e, rows, n) < 0)
 		return -1;
 	for (uint32_t i = 0; i < e->weights.n_layers; i++)
-		run_layer(e, &e->weights.layer[i], x, rows, n, i);
+		e->mixer->layer(e, &e->weights.layer[i], x, rows, n, i);
 	return 0;
 }
 
@@ -280,11 +278,10 @@ widest_ffn(const struct hparams *hp)
 static int
 alloc_parts(struct engine *e)
 {
-	const struct hparams *hp = &e->model->hp;
 	size_t width[RECURRENT_PARTS] = { 0 };
 
-	if (hp->how->mixer == MIXER_MAMBA)
-		mamba_widths(hp, width);
+	if (e->mixer->widths)
+		e->mixer->widths(&e->model->hp, width);
 	for (size_t i = 0; i < RECURRENT_PARTS && width[i] > 0; i++) {
 		e->part_ld[i] = padded(width[i]);
 		if (!(e->part[i] = mem_alloc64(ENGINE_BATCH * e->part_ld[i], sizeof *e->part[i])))
@@ -300,7 +297,7 @@ alloc_scratch(struct engine *e)
 	const struct hparams *hp = &e->model->hp;
 	size_t ffn = widest_ffn(hp), n = ENGINE_BATCH,  heads = hp->n_heads, widest, chosen = n * hp->experts_used, of_experts = hp->n_experts > 0 ? n : 0, of_latent = hp->kv_lora > 0 ? n : 0;
 
-	e->x_ld = padded(hp->dim);
+	e->x_ld = padded(hp->hidden);
 	/* a head's tile may end behind it */
 	e->q_ld = padded(largest((size_t[]){ heads * hp->head_dim + (of_latent ? TILE_ROWS : 0), hp->q_lora }, 2));
 	e->heads_ld = padded(heads * largest((size_t[]){ hp->q_head, hp->out_head }, 2) + TILE_ROWS);
@@ -374,10 +371,10 @@ new_kv(const struct engine *e, const struct engine_options *o)
 	const struct hparams *hp = &e->model->hp;
 	uint32_t layers = e->model->layer_last - e->model->layer_first;
 
-	if (!hparams_is_recurrent(hp))
+	if (!e->mixer->state)
 		return kv_new(layers, hp->n_kv_heads, hp->head_dim, o->kv_type, e->context, o->kv_bytes);
 	if (o->kv_type == TYPE_F32)
-		return kv_new_states(layers, mamba_state(hp), e->context, o->kv_bytes);
+		return kv_new_states(layers, e->mixer->state(hp), e->context, o->kv_bytes);
 	err_set(ERR_DATA, "%s: keeps states, which are of F32", e->model->files[0]->path);
 	return NULL;
 }
@@ -391,6 +388,7 @@ engine_new(const struct model *m, const struct engine_options *o)
 	if (!e)
 		return NULL;
 	e->model = m;
+	e->mixer = mixer_of(hp->how);
 	if (o->adapters)
 		e->adapters = *o->adapters;
 	e->inputs = o->inputs;

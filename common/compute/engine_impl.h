@@ -5,10 +5,13 @@
 #include "compute/engine.h"
 #include "compute/rope.h"
 
-enum { RECURRENT_PARTS = 4 };
+enum { RECURRENT_PARTS = 11 };
+
+struct mixer;
 
 struct engine {
 	const struct model *model;
+	const struct mixer *mixer;
 	struct adapter_list adapters; /* the caller's */
 	const struct kernels *kernels;
 	struct pool *pool;
@@ -111,11 +114,22 @@ void latent_end(struct engine *e, const struct layer *l, size_t n);
 double latent_scale(const struct hparams *hp); /* of scores */
 
 /*
- * mamba.c: a whole layer of n rows of x. Their widths, of the parts of a row that are made on the way; and the floats of a layer's state.
+ * A kind of layers: one of them over n rows of x; and of recurrent ones the widths of what is made of a row on the way, and the floats of a
+ * layer's state. mamba.c, rwkv.c.
  */
-void mamba_layer(struct engine *e, const struct layer *l, float *x, const struct engine_row *rows, size_t n, uint32_t number);
-void mamba_widths(const struct hparams *hp, size_t width[RECURRENT_PARTS]);
-uint64_t mamba_state(const struct hparams *hp);
+struct mixer {
+	void (*layer)(struct engine *e, const struct layer *l, float *x, const struct engine_row *rows, size_t n, uint32_t number);
+	void (*widths)(const struct hparams *hp, size_t width[RECURRENT_PARTS]); /* NULL: not recurrent */
+	uint64_t (*state)(const struct hparams *hp);
+};
+extern const struct mixer mixer_mamba, mixer_rwkv;
+
+/* Row t of a part. */
+static inline float *
+engine_part(const struct engine *e, size_t which, size_t t)
+{
+	return e->part[which] + t * e->part_ld[which];
+}
 
 /* Which of the two ropes a layer has. */
 static inline int

@@ -24,24 +24,18 @@ struct pass {
 	uint32_t number;
 };
 
-uint64_t
-mamba_state(const struct hparams *hp)
+static uint64_t
+state_floats(const struct hparams *hp)
 {
 	return (hp->ssm.taps - 1 + (uint64_t)hp->ssm.states) * hp->ssm.inner;
 }
 
-void
-mamba_widths(const struct hparams *hp, size_t width[RECURRENT_PARTS])
+static void
+widths(const struct hparams *hp, size_t width[RECURRENT_PARTS])
 {
 	width[IN] = 2 * (size_t)hp->ssm.inner;
 	width[U] = width[T] = hp->ssm.inner;
 	width[TBC] = hp->ssm.rank + 2 * (size_t)hp->ssm.states;
-}
-
-static float *
-part(const struct engine *e, size_t which, size_t t)
-{
-	return e->part[which] + t * e->part_ld[which];
 }
 
 /* Channels of an item, from *first on. */
@@ -67,7 +61,7 @@ convolve(void *arg, size_t item)
 
 	for (size_t t = 0; t < p->n; t++)
 		p->e->kernels->ssm_conv(&(struct ssm_conv){
-			.last = state(p, t) + at, .w = p->l->conv + at, .b = p->l->conv_bias + at, .x = part(p->e, IN, t) + at, .y = part(p->e, U, t) + at,
+			.last = state(p, t) + at, .w = p->l->conv + at, .b = p->l->conv_bias + at, .x = engine_part(p->e, IN, t) + at, .y = engine_part(p->e, U, t) + at,
 			.taps = p->e->model->hp.ssm.taps, .ld = p->e->model->hp.ssm.inner, .n = n,
 		});
 }
@@ -80,14 +74,14 @@ scan(void *arg, size_t item)
 	size_t at, n = channels(p, item, &at);
 
 	for (size_t t = 0; t < p->n; t++) {
-		const float *b = part(p->e, TBC, t) + hp->ssm.rank;
-		float *y = part(p->e, T, t) + at;
+		const float *b = engine_part(p->e, TBC, t) + hp->ssm.rank;
+		float *y = engine_part(p->e, T, t) + at;
 		p->e->kernels->ssm_scan(&(struct ssm_scan){
 			.h = state(p, t) + (hp->ssm.taps - 1) * (size_t)hp->ssm.inner + at, .a = p->l->a + at, .b = b, .c = b + hp->ssm.states,
-			.x = part(p->e, U, t) + at, .dt = y, .d = p->l->d + at, .y = y,
+			.x = engine_part(p->e, U, t) + at, .dt = y, .d = p->l->d + at, .y = y,
 			.states = hp->ssm.states, .ld = hp->ssm.inner, .n = n,
 		});
-		p->e->kernels->silu_mul(y, part(p->e, IN, t) + hp->ssm.inner + at, y, n);
+		p->e->kernels->silu_mul(y, engine_part(p->e, IN, t) + hp->ssm.inner + at, y, n);
 	}
 }
 
@@ -98,14 +92,14 @@ norm_row(void *arg, size_t t)
 	const struct pass *p = arg;
 	const struct hparams *hp = &p->e->model->hp;
 	const size_t n[] = { hp->ssm.rank, hp->ssm.states, hp->ssm.states };
-	float *x = part(p->e, TBC, t);
+	float *x = engine_part(p->e, TBC, t);
 
 	for (size_t i = 0; i < sizeof n / sizeof *n; x += n[i++])
 		p->e->kernels->rms_norm(x, x, NULL, n[i], (float)hp->norm_eps);
 }
 
-void
-mamba_layer(struct engine *e, const struct layer *l, float *x, const struct engine_row *rows, size_t n, uint32_t number)
+static void
+layer(struct engine *e, const struct layer *l, float *x, const struct engine_row *rows, size_t n, uint32_t number)
 {
 	const struct mamba *s = &l->mamba;
 	const struct norm none = { 0 };
@@ -121,3 +115,5 @@ mamba_layer(struct engine *e, const struct layer *l, float *x, const struct engi
 	pool_run(e->pool, items, scan, &p);
 	engine_add_product(e, &s->out, &none, &none, e->part[T], e->part_ld[T], x, n);
 }
+
+const struct mixer mixer_mamba = { layer, widths, state_floats };

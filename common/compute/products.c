@@ -100,6 +100,14 @@ add_adapters(const struct products *p, size_t i, size_t first, size_t last)
 
 /* ---- products ---- */
 
+/* What is no number stays none. */
+static void
+relu_squared(float *y, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		y[i] = y[i] < 0 ? 0 : y[i] * y[i];
+}
+
 static void
 activate(const struct engine *e, float *y, const float *up, size_t n)
 {
@@ -112,6 +120,9 @@ activate(const struct engine *e, float *y, const float *up, size_t n)
 		break;
 	case ACT_SWIGLU_CLAMPED:
 		e->kernels->swiglu_clamped(y, y, up, n);
+		break;
+	case ACT_RELU_SQUARED:
+		relu_squared(y, n);
 	}
 }
 

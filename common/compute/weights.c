@@ -141,6 +141,8 @@ load_layer(struct layer *l, const struct model *m, const struct adapter_list *ad
 		return load_attention_layer(l, m, adapters, number, pool);
 	case MIXER_MAMBA:
 		return mamba_load(l, m, adapters, number, pool);
+	case MIXER_RWKV:
+		return rwkv_load(l, m, adapters, number, pool);
 	}
 	return -1;
 }
@@ -196,13 +198,15 @@ fail:
 }
 
 /* Its matrices, but for those of experts and of heads; those that it does not have have no data. */
-enum { MATRICES = 14 };
+enum { MATRICES = 26 };
 
 static void
 matrices_of(struct layer *l, struct weight *to[MATRICES])
 {
 	struct weight *all[MATRICES] = { &l->q, &l->k, &l->v, &l->o, &l->gate, &l->up, &l->down, &l->latent.q_a, &l->latent.q_b, &l->latent.kv_a,
-		&l->mamba.in, &l->mamba.x, &l->mamba.dt, &l->mamba.out };
+		&l->mamba.in, &l->mamba.x, &l->mamba.dt, &l->mamba.out, &l->rwkv.r, &l->rwkv.k, &l->rwkv.v, &l->rwkv.out,
+		&l->rwkv.decay.first, &l->rwkv.decay.second, &l->rwkv.rate.first, &l->rwkv.rate.second,
+		&l->rwkv.value.first, &l->rwkv.value.second, &l->rwkv.gate.first, &l->rwkv.gate.second };
 
 	memcpy(to, all, sizeof all);
 }

@@ -61,6 +61,21 @@ struct mamba {
 	const float *conv_bias, *d;      /* [inner] */
 };
 
+/* A matrix that is two, through few numbers: second (f(first x)). */
+struct low_pair {
+	struct weight first, second;
+};
+
+/* RWKV-7 (rwkv.c): the time mix; the channel mix has the layer's up and down. */
+struct rwkv {
+	struct weight r, k, v, out;
+	struct low_pair decay, rate, value, gate; /* value: no data in the first layer, whose values the others mix theirs with */
+	const float *lerps;                       /* [6][dim]: of the inputs of r, decay, k, v, rate, gate */
+	const float *kk, *ka, *rk;                /* [dim] */
+	const float *channel_lerp;                /* [dim] */
+	struct norm heads;                        /* of what comes of each head */
+};
+
 struct layer {
 	struct norm attn, ffn;             /* before a block */
 	struct norm attn_post, ffn_post;   /* behind it */
@@ -71,6 +86,7 @@ struct layer {
 	struct latent latent;              /* in place of k and v */
 	struct experts experts;            /* in place of gate, up and down */
 	struct mamba mamba;                /* in place of all but `attn` */
+	struct rwkv rwkv;                  /* in place of attention */
 };
 
 struct weights {

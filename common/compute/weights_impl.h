@@ -14,6 +14,7 @@ int weight_load_each(struct weight **to, uint32_t n, const struct model *m, uint
 
 /* weights_recurrent.c: those of a layer that does not attend. 0, or -1 with a reason. */
 int mamba_load(struct layer *l, const struct model *m, const struct adapter_list *adapters, uint32_t number, struct pool *pool);
+int rwkv_load(struct layer *l, const struct model *m, const struct adapter_list *adapters, uint32_t number, struct pool *pool);
 
 void weight_free(struct weight *w);
 void weight_free_each(struct weight *w, uint32_t n); /* NULL: nothing */

@@ -38,7 +38,7 @@ make_header(struct stage *s)
 	*h = (struct stream_header){
 		.kind = hidden ? STREAM_HIDDEN : s->output == STAGE_LOGITS ? STREAM_LOGITS : STREAM_EMBEDDINGS,
 		.dtype = STREAM_F32,
-		.width = m->has_head && s->output == STAGE_LOGITS ? m->hp.n_vocab : m->hp.dim,
+		.width = hidden ? m->hp.hidden : s->output == STAGE_LOGITS ? m->hp.n_vocab : m->hp.dim,
 		.next_layer = m->layer_last,
 		.vocab_id = m->stated_vocab_id,
 	};
@@ -87,8 +87,8 @@ accepts_hidden(const struct stage *s, const struct stream_header *in, const char
 		    m->layer_first);
 	if (!hash_equal(&in->model_id, &s->model_id))
 		return err_set(ERR_DATA, "%s was made by another model than this shard's", name);
-	if (in->width != m->hp.dim)
-		return err_set(ERR_DATA, "%s has rows of %u elements, this model of %u", name, in->width, m->hp.dim);
+	if (in->width != m->hp.hidden)
+		return err_set(ERR_DATA, "%s has rows of %u elements, this model of %u", name, in->width, m->hp.hidden);
 	if (strncmp(in->profile, s->profile, sizeof in->profile) != 0)
 		return err_set(ERR_DATA, "%s was computed as \"%.*s\", this stage computes \"%s\"", name,
 		    (int)sizeof in->profile, in->profile, s->profile);

@@ -51,7 +51,7 @@ admit(struct stage *s, struct stage_seq *q, const struct row *r)
 static int
 gather(struct stage *s, const struct frame *f)
 {
-	size_t ld = engine_stride(s->engine), dim = s->model->hp.dim;
+	size_t ld = engine_stride(s->engine), width = s->model->hp.hidden;
 
 	s->n = 0;
 	for (uint32_t i = 0; i < f->n_rows; i++) {
@@ -65,8 +65,8 @@ gather(struct stage *s, const struct frame *f)
 		if (s->model->has_embedding)
 			engine_embed(s->engine, r->token, r->pos, x);
 		else
-			tile_row(x, f->data, s->in_dtype, f->n_rows, dim, i);
-		memset(x + dim, 0, (ld - dim) * sizeof *x);
+			tile_row(x, f->data, s->in_dtype, f->n_rows, width, i);
+		memset(x + width, 0, (ld - width) * sizeof *x);
 		s->in[s->n] = (struct engine_row){ &q->kv, r->pos };
 		s->owner[s->n] = q;
 		s->row[s->n++] = *r;
@@ -136,14 +136,14 @@ close_ranks(float *x, size_t ld, size_t n, size_t rows)
 static int
 give_hidden(struct stage *s, const struct frame *in, stage_emit *emit, void *arg)
 {
-	size_t ld = engine_stride(s->engine), dim = s->model->hp.dim, n = 0;
+	size_t ld = engine_stride(s->engine), width = s->header.width, n = 0;
 
 	for (size_t i = 0; i < s->n; i++)
-		if (goes_out(s, i, s->x + i * ld, dim))
+		if (goes_out(s, i, s->x + i * ld, width))
 			move_row(s, n++, i);
 	s->n = n;
-	close_ranks(s->x, ld, dim, n);
-	return emit_rows(s, in, s->x, dim * sizeof(float), emit, arg);
+	close_ranks(s->x, ld, width, n);
+	return emit_rows(s, in, s->x, width * sizeof(float), emit, arg);
 }
 
 /* Whether row i holds what was sampled for its position. A draft may not, and then those behind it have no meaning either. */

@@ -62,6 +62,30 @@ const struct arch_tensor arch_layer[ARCH_SLOTS] = {
 	[SSM_A] = { "ssm_a", SIZE_SSM_STATES, SIZE_ONE, SIZE_SSM_INNER },
 	[SSM_D] = { "ssm_d", SIZE_SSM_INNER, SIZE_ONE, SIZE_ONE },
 	[SSM_OUT] = { "ssm_out.weight", SIZE_SSM_INNER, SIZE_DIM, SIZE_ONE },
+	[TIME_LERPS] = { "time_mix_lerp_fused.weight", SIZE_DIM, SIZE_ONE, SIZE_WKV_LERPS },
+	[TIME_R] = { "time_mix_receptance.weight", SIZE_DIM, SIZE_DIM, SIZE_ONE },
+	[TIME_K] = { "time_mix_key.weight", SIZE_DIM, SIZE_DIM, SIZE_ONE },
+	[TIME_V] = { "time_mix_value.weight", SIZE_DIM, SIZE_DIM, SIZE_ONE },
+	[TIME_OUTPUT] = { "time_mix_output.weight", SIZE_DIM, SIZE_DIM, SIZE_ONE },
+	[TIME_KK] = { "time_mix_k_k.weight", SIZE_DIM, SIZE_ONE, SIZE_ONE },
+	[TIME_KA] = { "time_mix_k_a.weight", SIZE_DIM, SIZE_ONE, SIZE_ONE },
+	[TIME_RK] = { "time_mix_r_k.weight", SIZE_DIM, SIZE_ONE, SIZE_ONE },
+	[TIME_NORM] = { "time_mix_ln.weight", SIZE_DIM, SIZE_ONE, SIZE_ONE },
+	[TIME_NORM_BIAS] = { "time_mix_ln.bias", SIZE_DIM, SIZE_ONE, SIZE_ONE },
+	[TIME_W0] = { "time_mix_w0.weight", SIZE_DIM, SIZE_ONE, SIZE_ONE },
+	[TIME_W1] = { "time_mix_w1.weight", SIZE_DIM, SIZE_WKV_DECAY, SIZE_ONE },
+	[TIME_W2] = { "time_mix_w2.weight", SIZE_WKV_DECAY, SIZE_DIM, SIZE_ONE },
+	[TIME_A0] = { "time_mix_a0.weight", SIZE_DIM, SIZE_ONE, SIZE_ONE },
+	[TIME_A1] = { "time_mix_a1.weight", SIZE_DIM, SIZE_WKV_RATE, SIZE_ONE },
+	[TIME_A2] = { "time_mix_a2.weight", SIZE_WKV_RATE, SIZE_DIM, SIZE_ONE },
+	[TIME_V0] = { "time_mix_v0.weight", SIZE_DIM, SIZE_ONE, SIZE_ONE },
+	[TIME_V1] = { "time_mix_v1.weight", SIZE_DIM, SIZE_WKV_VALUE, SIZE_ONE },
+	[TIME_V2] = { "time_mix_v2.weight", SIZE_WKV_VALUE, SIZE_DIM, SIZE_ONE },
+	[TIME_G1] = { "time_mix_g1.weight", SIZE_DIM, SIZE_WKV_GATE, SIZE_ONE },
+	[TIME_G2] = { "time_mix_g2.weight", SIZE_WKV_GATE, SIZE_DIM, SIZE_ONE },
+	[CHANNEL_LERP] = { "channel_mix_lerp_k.weight", SIZE_DIM, SIZE_ONE, SIZE_ONE },
+	[CHANNEL_K] = { "channel_mix_key.weight", SIZE_DIM, SIZE_FFN, SIZE_ONE },
+	[CHANNEL_V] = { "channel_mix_value.weight", SIZE_FFN, SIZE_DIM, SIZE_ONE },
 };
 
 const struct arch_tensor arch_ends[ARCH_ENDS] = {
@@ -96,6 +120,9 @@ const struct arch_tensor arch_ends[ARCH_ENDS] = {
 #define EXPERT_BIASES (BIT(FFN_ROUTER_BIAS) | BIT(EXPERTS_GATE_BIAS) | BIT(EXPERTS_UP_BIAS) | BIT(EXPERTS_DOWN_BIAS))
 #define SUM_NORMS (BIT(ATTN_SUM_NORM) | BIT(ATTN_SUM_NORM_BIAS) | BIT(FFN_SUM_NORM) | BIT(FFN_SUM_NORM_BIAS))
 #define MAMBA (BIT(ATTN_NORM) | BIT(SSM_IN) | BIT(SSM_CONV) | BIT(SSM_CONV_BIAS) | BIT(SSM_X) | BIT(SSM_DT) | BIT(SSM_DT_BIAS) | BIT(SSM_A) | BIT(SSM_D) | BIT(SSM_OUT))
+#define TIME_LOW (BIT(TIME_W0) | BIT(TIME_W1) | BIT(TIME_W2) | BIT(TIME_A0) | BIT(TIME_A1) | BIT(TIME_A2) | BIT(TIME_V0) | BIT(TIME_V1) | BIT(TIME_V2) | BIT(TIME_G1) | BIT(TIME_G2))
+#define TIME_MIX (TIME_LOW | BIT(TIME_LERPS) | BIT(TIME_R) | BIT(TIME_K) | BIT(TIME_V) | BIT(TIME_OUTPUT) | BIT(TIME_KK) | BIT(TIME_KA) | BIT(TIME_RK) | BIT(TIME_NORM) | BIT(TIME_NORM_BIAS))
+#define RWKV (BIT(ATTN_NORM) | BIT(ATTN_NORM_BIAS) | TIME_MIX | BIT(ATTN_NORM_2) | BIT(ATTN_NORM_2_BIAS) | BIT(CHANNEL_LERP) | BIT(CHANNEL_K) | BIT(CHANNEL_V))
 #define ENCODER_ENDS (END(TOKEN_EMBD) | END(TOKEN_TYPES) | END(TOKEN_EMBD_NORM) | END(TOKEN_EMBD_NORM_BIAS))
 #define PLAIN_ENDS (END(TOKEN_EMBD) | END(OUTPUT_NORM) | END(OUTPUT))
 #define BIAS_ENDS (PLAIN_ENDS | END(OUTPUT_NORM_BIAS))
@@ -139,6 +166,8 @@ static const struct arch archs[] = {
 	{ .name = "stablelm", .norm = NORM_LAYER, .rope = ROPE_HALVES, .parallel_without_norm = true,
 	    .needs = BIT(ATTN_NORM) | BIT(ATTN_NORM_BIAS) | MATRICES | BIT(FFN_GATE), .may = QKV_BIASES | BIT(FFN_NORM) | BIT(FFN_NORM_BIAS), .ends = BIAS_ENDS },
 	{ .name = "mamba", .mixer = MIXER_MAMBA, .rope = ROPE_ABSENT, .needs = MAMBA, .ends = PLAIN_ENDS, .keys = KEY_SSM },
+	{ .name = "rwkv7", .mixer = MIXER_RWKV, .norm = NORM_LAYER, .rope = ROPE_ABSENT, .act = ACT_RELU_SQUARED, .needs = RWKV,
+	    .ends = BIAS_ENDS | END(TOKEN_EMBD_NORM) | END(TOKEN_EMBD_NORM_BIAS), .keys = KEY_WKV },
 };
 
 arch_slots

@@ -12,7 +12,7 @@
  *	x = x + norm(f W + b)     ffn_down, post_ffw_norm; of encoders then x = norm(x), layer_output_norm; of experts the weighted sum of those that a row is sent to
  *
  * Which tensors there are says which of them are left out; the rest is here. Recurrent layers have other steps, in place of the first ones or of
- * all: common/compute/mamba.c says them.
+ * all: common/compute/mamba.c and rwkv.c say them.
  */
 #ifndef MAI_MODEL_ARCH_H
 #define MAI_MODEL_ARCH_H
@@ -34,6 +34,9 @@ enum arch_slot {
 	EXPERTS_BIAS,                                         /* of who is chosen */
 	SHARED_ROUTER, SHARED_GATE, SHARED_UP, SHARED_DOWN,   /* one beside them that every row goes through */
 	SSM_IN, SSM_CONV, SSM_CONV_BIAS, SSM_X, SSM_DT, SSM_DT_BIAS, SSM_A, SSM_D, SSM_OUT, /* of Mamba */
+	TIME_LERPS, TIME_R, TIME_K, TIME_V, TIME_OUTPUT, TIME_KK, TIME_KA, TIME_RK, TIME_NORM, TIME_NORM_BIAS, /* of RWKV: its time mix, */
+	TIME_W0, TIME_W1, TIME_W2, TIME_A0, TIME_A1, TIME_A2, TIME_V0, TIME_V1, TIME_V2, TIME_G1, TIME_G2,
+	CHANNEL_LERP, CHANNEL_K, CHANNEL_V, /* and its channel mix */
 	ARCH_SLOTS,
 };
 
@@ -47,10 +50,10 @@ enum arch_end {
 
 enum arch_norm { NORM_RMS, NORM_LAYER };
 enum arch_rope { ROPE_PAIRS, ROPE_HALVES, ROPE_ABSENT }; /* elements 2i and 2i + 1 are a pair; i and i + half of them; none are */
-enum arch_act { ACT_SILU, ACT_GELU, ACT_SWIGLU_CLAMPED };
+enum arch_act { ACT_SILU, ACT_GELU, ACT_SWIGLU_CLAMPED, ACT_RELU_SQUARED };
 
 /* What brings the positions of a sequence together. All but attention are recurrent: they keep a state, not what came before. */
-enum arch_mixer { MIXER_ATTENTION, MIXER_MAMBA };
+enum arch_mixer { MIXER_ATTENTION, MIXER_MAMBA, MIXER_RWKV };
 
 /* Numbers that a file may state for this architecture: keys, behind its name. */
 enum arch_key {
@@ -64,6 +67,7 @@ enum arch_key {
 	KEY_LATENT = 1 << 7,        /* attention.kv_lora_rank and what goes with it */
 	KEY_GATING = 1 << 8,        /* expert_gating_func and what else chooses experts */
 	KEY_SSM = 1 << 9,           /* ssm.inner_size and what goes with it */
+	KEY_WKV = 1 << 10,          /* wkv.head_size and what goes with it */
 };
 
 /* How the scores of experts become weights: softmax over those that are chosen, or over all, or the logistic function of each. */
@@ -100,7 +104,8 @@ arch_slots arch_needs(const struct arch *a, bool experts);
 /* Shapes, as functions of hyper-parameters. */
 enum arch_size { SIZE_ONE, SIZE_DIM, SIZE_HEAD, SIZE_HEADS, SIZE_OUT_HEADS, SIZE_HEAD_COUNT, SIZE_KV_HEADS, SIZE_FFN, SIZE_VOCAB, SIZE_CONTEXT, SIZE_PAIRS,
 	SIZE_EXPERTS, SIZE_EXPERT_FFN, SIZE_SHARED_FFN, SIZE_LATENT_Q, SIZE_LATENT_KV, SIZE_LATENT_KEY, SIZE_LATENT_VALUE, SIZE_TOKEN_TYPES,
-	SIZE_SSM_INNER, SIZE_SSM_BOTH, SIZE_SSM_TAPS, SIZE_SSM_STATES, SIZE_SSM_RANK, SIZE_SSM_X };
+	SIZE_SSM_INNER, SIZE_SSM_BOTH, SIZE_SSM_TAPS, SIZE_SSM_STATES, SIZE_SSM_RANK, SIZE_SSM_X,
+	SIZE_WKV_LERPS, SIZE_WKV_DECAY, SIZE_WKV_RATE, SIZE_WKV_VALUE, SIZE_WKV_GATE };
 
 /* rows SIZE_ONE: a vector of f32; else a matrix, whose rows are what comes out. */
 struct arch_tensor {

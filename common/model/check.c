@@ -75,6 +75,25 @@ check_ssm(const struct model *m)
 }
 
 static int
+check_wkv(const struct model *m)
+{
+	const struct hparams *hp = &m->hp;
+	uint64_t shifts = 2;
+	char key[64];
+
+	if (hp->wkv.head == 0 || hp->wkv.head % 16 != 0 || hp->dim % hp->wkv.head != 0) /* llama.cpp takes heads by so many, too */
+		return bad_key(m, "wkv.head_size", hp->wkv.head);
+	if (hp->wkv.decay == 0 || hp->wkv.rate == 0 || hp->wkv.value == 0 || hp->wkv.gate == 0)
+		return bad(m, "a rank of its low-rank matrices", 0);
+	if (hp->ffn == 0)
+		return bad_key(m, "feed_forward_length", hp->ffn);
+	snprintf(key, sizeof key, "%s.token_shift_count", hp->arch);
+	if (gguf_get_u64(m->files[0], key, &shifts) < 0)
+		return -1;
+	return shifts == 2 ? 0 : bad(m, key, (double)shifts);
+}
+
+static int
 check_mixer(const struct model *m)
 {
 	switch (m->hp.how->mixer) {
@@ -82,6 +101,8 @@ check_mixer(const struct model *m)
 		return check_attention(m);
 	case MIXER_MAMBA:
 		return check_ssm(m);
+	case MIXER_RWKV:
+		return check_wkv(m);
 	}
 	return -1;
 }
@@ -168,7 +189,7 @@ check_extras(const struct model *m)
 		const char *suffix;
 		uint32_t known; /* to architectures with this key */
 	} extra[] = {
-		{ "expert_count", KEY_EXPERTS }, { "attention.clamp_kqv", 0 }, { "attention.max_alibi_bias", 0 }, { "rope.scaling.yarn_log_multiplier", KEY_LATENT }, { "ssm.inner_size", KEY_SSM },
+		{ "expert_count", KEY_EXPERTS }, { "attention.clamp_kqv", 0 }, { "attention.max_alibi_bias", 0 }, { "rope.scaling.yarn_log_multiplier", KEY_LATENT }, { "ssm.inner_size", KEY_SSM }, { "wkv.head_size", KEY_WKV },
 		{ "attention.sliding_window", KEY_WINDOW | KEY_WINDOW_UNUSED }, { "attn_logit_softcapping", KEY_ATTN_CAP }, { "final_logit_softcapping", KEY_FINAL_CAP },
 		{ "attention.scale", KEY_SCALES }, { "logit_scale", KEY_SCALES }, { "residual_scale", KEY_SCALES }, { "embedding_scale", KEY_SCALES },
 	};

@@ -61,6 +61,16 @@ size_of(const struct hparams *hp, enum arch_size s)
 		return hp->ssm.rank;
 	case SIZE_SSM_X:
 		return hp->ssm.rank + 2 * (uint64_t)hp->ssm.states;
+	case SIZE_WKV_LERPS:
+		return 6;
+	case SIZE_WKV_DECAY:
+		return hp->wkv.decay;
+	case SIZE_WKV_RATE:
+		return hp->wkv.rate;
+	case SIZE_WKV_VALUE:
+		return hp->wkv.value;
+	case SIZE_WKV_GATE:
+		return hp->wkv.gate;
 	case SIZE_ONE:
 		break;
 	}
@@ -69,7 +79,7 @@ size_of(const struct hparams *hp, enum arch_size s)
 
 /* cols x rows of a layer's tensor; rows 0: a vector. */
 static void
-shape_of(const struct hparams *hp, enum arch_slot slot, uint64_t *cols, uint64_t *rows)
+shape_of(const struct hparams *hp, uint32_t layer, enum arch_slot slot, uint64_t *cols, uint64_t *rows)
 {
 	bool whole = hp->how && hp->how->whole_row_norms;
 
@@ -79,6 +89,11 @@ shape_of(const struct hparams *hp, enum arch_slot slot, uint64_t *cols, uint64_t
 		*cols = size_of(hp, SIZE_HEADS);
 	if (whole && slot == ATTN_K_NORM)
 		*cols = size_of(hp, SIZE_KV_HEADS);
+	/* The first layer's have another rank, and no use. */
+	if (layer == 0 && slot == TIME_V1)
+		*rows = size_of(hp, SIZE_WKV_RATE);
+	if (layer == 0 && slot == TIME_V2)
+		*cols = size_of(hp, SIZE_WKV_RATE);
 }
 
 /*
@@ -156,11 +171,11 @@ model_part(const struct model *m, uint32_t layer, enum arch_slot slot, struct mo
 }
 
 static int
-check_part(const struct model *m, const struct model_part *p, enum arch_slot slot)
+check_part(const struct model *m, uint32_t layer, const struct model_part *p, enum arch_slot slot)
 {
 	uint64_t cols, rows, all;
 
-	shape_of(&m->hp, slot, &cols, &rows);
+	shape_of(&m->hp, layer, slot, &cols, &rows);
 	rows_before(&m->hp, slot, &all);
 	if (p->is_cut)
 		return is_bias(slot) ? check_tensor(m, p->tensor, p->name, all, 0) : check_tensor(m, p->tensor, p->name, cols, all);
@@ -191,7 +206,7 @@ check_layer(const struct model *m, uint32_t layer)
 		bool is = model_part(m, layer, i, &p);
 		if (!is && wanted)
 			return err_set(ERR_DATA, "%s: no tensor blk.%" PRIu32 ".%s", m->files[0]->path, layer, arch_layer[i].name);
-		if (is && check_part(m, &p, i) < 0)
+		if (is && check_part(m, layer, &p, i) < 0)
 			return -1;
 	}
 	return 0;
@@ -219,7 +234,7 @@ model_matrix(const struct model *m, const char *name, uint64_t *cols, uint64_t *
 	}
 	for (enum arch_slot i = 0; i < ARCH_SLOTS && model_layer(s) >= 0 && model_layer(s) < m->hp.n_layers; i++)
 		if (arch_layer[i].rows != SIZE_ONE && arch_layer[i].many == SIZE_ONE && is_of_layer(s, arch_layer[i].name)) {
-			shape_of(&m->hp, i, cols, rows);
+			shape_of(&m->hp, (uint32_t)model_layer(s), i, cols, rows);
 			return true;
 		}
 	return false;
@@ -289,10 +304,13 @@ check_encoder(const struct model *m)
 int
 check_ends(const struct model *m)
 {
+	static const enum arch_end begin[] = { POSITION_EMBD, TOKEN_EMBD_NORM, TOKEN_EMBD_NORM_BIAS };
+
 	if (m->has_embedding && check_end(m, model_tensor(m, arch_ends[TOKEN_EMBD].name), TOKEN_EMBD) < 0)
 		return -1;
-	if (m->has_embedding && m->hp.how->ends >> POSITION_EMBD & 1 && !model_tensor(m, arch_ends[POSITION_EMBD].name))
-		return err_set(ERR_DATA, "%s: no tensor %s", m->files[0]->path, arch_ends[POSITION_EMBD].name);
+	for (size_t i = 0; m->has_embedding && i < sizeof begin / sizeof *begin; i++)
+		if (m->hp.how->ends >> begin[i] & 1 && !model_tensor(m, arch_ends[begin[i]].name))
+			return err_set(ERR_DATA, "%s: no tensor %s", m->files[0]->path, arch_ends[begin[i]].name);
 	if (m->hp.how->encoder)
 		return check_encoder(m);
 	if (m->has_head && (check_end(m, model_tensor(m, arch_ends[OUTPUT_NORM].name), OUTPUT_NORM) < 0 || check_end(m, model_output(m), OUTPUT) < 0))

@@ -339,6 +339,18 @@ read_ssm(struct hparams *hp, const struct gguf *g)
 	    gguf_get_bool(g, named(&f, hp, "ssm.dt_b_c_rms"), &hp->ssm.norms) < 0 ? -1 : 0;
 }
 
+static int
+read_wkv(struct hparams *hp, const struct gguf *g)
+{
+	if (!hp->how || !(hp->how->keys & KEY_WKV))
+		return 0;
+	hp->hidden = 2 * hp->dim;
+	return count(g, hp, "wkv.head_size", MODEL_MAX_WKV_HEAD, &hp->wkv.head) < 0 || count(g, hp, "attention.decay_lora_rank", MODEL_MAX_DIM, &hp->wkv.decay) < 0 ||
+	    count(g, hp, "attention.iclr_lora_rank", MODEL_MAX_DIM, &hp->wkv.rate) < 0 ||
+	    count(g, hp, "attention.value_residual_mix_lora_rank", MODEL_MAX_DIM, &hp->wkv.value) < 0 ||
+	    count(g, hp, "attention.gate_lora_rank", MODEL_MAX_DIM, &hp->wkv.gate) < 0 ? -1 : 0;
+}
+
 uint32_t
 hparams_window(const struct hparams *hp, uint32_t layer)
 {
@@ -374,6 +386,9 @@ hparams_read(struct hparams *hp, const struct gguf *g)
 	if (value_dim != hp->head_dim && !(hp->how && hp->how->keys & KEY_LATENT)) /* heads of two sizes: nothing here computes them */
 		hp->head_dim = 0;
 	if (read_scales(hp, g) < 0 || read_layout(hp, g) < 0 || read_experts(hp, g) < 0 || read_ssm(hp, g) < 0)
+		return -1;
+	hp->hidden = hp->dim;
+	if (read_wkv(hp, g) < 0)
 		return -1;
 	return read_rope(hp, g) < 0 ? -1 : read_latent(hp, g);
 }

@@ -37,6 +37,7 @@ enum {
 	MODEL_MAX_EXPERTS = 1024,
 	MODEL_MAX_STATES = 1024, /* of a channel */
 	MODEL_MAX_TAPS = 64,
+	MODEL_MAX_WKV_HEAD = 256,
 };
 
 enum rope_scaling { ROPE_NONE, ROPE_LINEAR, ROPE_YARN, ROPE_OTHER };
@@ -67,6 +68,10 @@ struct hparams {
 		uint32_t inner, states, taps, rank; /* channels, numbers of the state of each, positions of its convolution, columns of ssm_dt */
 		bool norms;                         /* of what ssm_x gives, without weights */
 	} ssm;                                /* of Mamba */
+	struct {
+		uint32_t head, decay, rate, value, gate; /* the size of a head, and the ranks of matrices that are two */
+	} wkv;                                /* of RWKV */
+	uint32_t hidden;                      /* numbers of a row between two layers: dim, and of RWKV the first layer's values behind them */
 	double norm_eps;
 	uint32_t token_types, pooling;        /* types: of encoders; POOLING_NONE: not stated */
 	bool parallel;                        /* attention and feed-forward both begin with a layer's input */
