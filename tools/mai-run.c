@@ -260,7 +260,7 @@ driver_options(const struct run *r)
 		.n_new = o.n_new,
 		.loaded = r->state ? r->state->token : NULL,
 		.n_loaded = r->state && r->state->token ? r->state->n : 0,
-		.recurrent = r->model && hparams_is_recurrent(&r->model->hp),
+		.recurrent = r->model ? hparams_is_recurrent(&r->model->hp) : r->state && r->state->shape.state > 0,
 		.shift = o.shift,
 		.keep = o.keep,
 		.frame_rows = o.via ? STREAM_MAX_ROWS / 2 : STREAM_MAX_ROWS,

@@ -47,7 +47,7 @@ struct driver_options {
 	int64_t keep;            /* not with drafts, mirostat or a grammar, which look back on all that was generated */
 	const uint32_t *loaded;  /* tokens of the state that the stages were given (STREAM_LOADED); for generation */
 	uint32_t n_loaded;
-	bool recurrent;          /* the stages keep states (compute/kv.h): only all of what is loaded can be shared. Unknown of a pipeline, which refuses forks */
+	bool recurrent;          /* the stages keep states (compute/kv.h): only all of what is loaded can be shared. Where that is not known the stages refuse other forks */
 	struct open open;        /* settings and stop texts of each sequence; its ordinal is filled in */
 };
 

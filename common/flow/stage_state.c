@@ -71,7 +71,7 @@ stage_save(struct stage *s, const struct stage_seq *q, enum close_reason reason,
 	bool good = reason == CLOSE_STOP || reason == CLOSE_LENGTH || reason == CLOSE_CONTEXT;
 	struct kv_seq shown = q->kv;
 
-	if (shown.len > end)
+	if (shown.len > end && !hparams_is_recurrent(&s->model->hp)) /* whose state stands behind its last position, a stop text or not */
 		shown.len = end;
 	if (!s->keep || !good || q->open->ordinal != 0 || shown.len == 0)
 		return 0;

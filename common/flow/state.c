@@ -21,6 +21,7 @@
 #define KEY_PROFILE ARCHITECTURE ".profile"
 #define KEY_LAYER_FIRST ARCHITECTURE ".layer_first"
 #define KEY_LAYER_LAST ARCHITECTURE ".layer_last"
+#define KEY_POSITIONS ARCHITECTURE ".positions"
 #define KEY_PROMPT ARCHITECTURE ".prompt"
 #define KEY_TOKENS ARCHITECTURE ".tokens"
 
@@ -28,6 +29,13 @@ static void
 tensor_name(char to[GGUF_MAX_NAME], enum kv_half half, uint32_t layer)
 {
 	snprintf(to, GGUF_MAX_NAME, "%c.%u", half == KV_KEYS ? 'k' : 'v', layer);
+}
+
+/* Of a recurrent layer. */
+static void
+state_name(char to[GGUF_MAX_NAME], uint32_t layer)
+{
+	snprintf(to, GGUF_MAX_NAME, "s.%u", layer);
 }
 
 static uint64_t
@@ -40,7 +48,7 @@ head_bytes(const struct kv_shape *shape)
 
 /* ---- writing ---- */
 
-/* One tensor: the keys or the values of a layer. */
+/* One tensor: the keys or the values of a layer, or its state. */
 struct half {
 	const struct kv *kv;
 	const struct kv_seq *seq;
@@ -63,6 +71,15 @@ fill(void *arg, FILE *to, const char *name)
 				return err_sys("%s", name);
 		}
 	return 0;
+}
+
+static int
+fill_state(void *arg, FILE *to, const char *name)
+{
+	const struct half *h = arg;
+	size_t n = kv_shape(h->kv).state;
+
+	return fwrite(kv_state(h->kv, h->seq->page[0], h->layer), sizeof(float), n, to) == n ? 0 : err_sys("%s", name);
 }
 
 static int
@@ -92,6 +109,22 @@ put_halves(struct gguf_writer *w, uint32_t layer_first, struct half *half, uint3
 	return 0;
 }
 
+static int
+put_states(struct gguf_writer *w, uint32_t layer_first, struct half *half, uint32_t n)
+{
+	char name[GGUF_MAX_NAME];
+
+	if (gguf_put_u32(w, KEY_POSITIONS, half[0].seq->len) < 0)
+		return -1;
+	for (uint32_t i = 0; i < n; i++) {
+		const uint64_t ne[] = { kv_shape(half[i].kv).state };
+		state_name(name, layer_first + half[i].layer);
+		if (gguf_put_tensor_fill(w, name, TYPE_F32, 1, ne, ne[0] * sizeof(float), fill_state, &half[i]) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 /* What is saved, and where. */
 struct saving {
 	const struct state_of *of;
@@ -99,6 +132,7 @@ struct saving {
 	uint32_t n, prompt;
 	struct half *half;
 	uint32_t n_halves;
+	int (*put)(struct gguf_writer *w, uint32_t layer_first, struct half *half, uint32_t n);
 };
 
 static int
@@ -111,7 +145,7 @@ write_file(const struct saving *s, uint64_t checksum, FILE *to, const char *name
 		return -1;
 	if (put_about(w, s->of, checksum) == 0 && (s->prompt == UINT32_MAX || gguf_put_u32(w, KEY_PROMPT, s->prompt) == 0) &&
 	    (!s->token || gguf_put_array(w, KEY_TOKENS, GGUF_U32, s->token, s->n) == 0) &&
-	    put_halves(w, s->of->layer_first, s->half, s->n_halves) == 0)
+	    s->put(w, s->of->layer_first, s->half, s->n_halves) == 0)
 		rc = gguf_write_file(w, to, name);
 	gguf_writer_free(w);
 	return rc;
@@ -164,13 +198,14 @@ int
 state_save(const char *path, const struct state_of *of, const struct kv *kv, const struct kv_seq *seq, const uint32_t *token, uint32_t prompt)
 {
 	struct saving s = { .of = of, .token = token, .n = seq->len, .prompt = prompt };
-	const uint32_t layers = kv_shape(kv).layers;
+	const struct kv_shape shape = kv_shape(kv);
 	int rc;
 
-	if (!(s.half = mem_alloc(2 * (size_t)layers, sizeof *s.half)))
+	s.put = shape.state ? put_states : put_halves;
+	if (!(s.half = mem_alloc(2 * (size_t)shape.layers, sizeof *s.half)))
 		return -1;
-	for (uint32_t i = 0; i < layers; i++)
-		for (enum kv_half half = KV_KEYS; half <= KV_VALUES; half++)
+	for (uint32_t i = 0; i < shape.layers; i++)
+		for (enum kv_half half = KV_KEYS; half <= (shape.state ? KV_KEYS : KV_VALUES); half++)
 			s.half[s.n_halves++] = (struct half){ kv, seq, i, half };
 	rc = save(&s, path);
 	free(s.half);
@@ -243,9 +278,34 @@ read_about(struct state_of *of, const struct gguf *g)
 	return 0;
 }
 
+/* All layers' states, of one length, and nothing else. */
+static int
+read_states(struct state *s)
+{
+	const struct gguf *g = s->file;
+	const struct gguf_tensor *first = &g->tensors[0];
+	uint32_t layers = s->of.layer_last - s->of.layer_first;
+	char name[GGUF_MAX_NAME];
+
+	if (g->n_tensors != layers)
+		return err_set(ERR_DATA, "%s: %llu tensors, not one for each of %u layers", g->path, (unsigned long long)g->n_tensors, layers);
+	if (get_u32(g, KEY_POSITIONS, MODEL_MAX_CONTEXT, &s->n) < 0)
+		return -1;
+	if (s->n == 0)
+		return err_set(ERR_DATA, "%s: %s is 0", g->path, KEY_POSITIONS);
+	for (uint32_t i = s->of.layer_first; i < s->of.layer_last; i++) {
+		state_name(name, i);
+		const struct gguf_tensor *t = gguf_tensor(g, name);
+		if (!t || t->type != TYPE_F32 || t->n_dims != 1 || t->ne[0] != first->ne[0])
+			return err_set(ERR_DATA, "%s: tensor %s is missing, or not like the others", g->path, name);
+	}
+	s->shape = (struct kv_shape){ .layers = layers, .type = TYPE_F32, .state = first->ne[0] };
+	return 0;
+}
+
 /* All layers' keys and values, of one shape, and nothing else. */
 static int
-read_shape(struct state *s)
+read_halves(struct state *s)
 {
 	const struct gguf *g = s->file;
 	const struct gguf_tensor *first = g->n_tensors > 0 ? &g->tensors[0] : NULL;
@@ -256,7 +316,7 @@ read_shape(struct state *s)
 		return err_set(ERR_DATA, "%s: %llu tensors, not two for each of %u layers", g->path, (unsigned long long)g->n_tensors, layers);
 	if (first->ne[0] > ATTEND_MAX_HEAD_DIM || first->ne[1] > MODEL_MAX_HEADS || first->ne[2] > MODEL_MAX_CONTEXT || first->ne[3] != 1)
 		return err_set(ERR_DATA, "%s: tensor %.*s has a shape that no keys have", g->path, (int)first->name.len, first->name.data);
-	s->shape = (struct kv_shape){ layers, (uint32_t)first->ne[1], (uint32_t)first->ne[0], first->type, 0 };
+	s->shape = (struct kv_shape){ .layers = layers, .heads = (uint32_t)first->ne[1], .head_dim = (uint32_t)first->ne[0], .type = first->type };
 	s->n = (uint32_t)first->ne[2];
 	for (uint32_t i = s->of.layer_first; i < s->of.layer_last; i++)
 		for (enum kv_half half = KV_KEYS; half <= KV_VALUES; half++) {
@@ -266,6 +326,15 @@ read_shape(struct state *s)
 				return err_set(ERR_DATA, "%s: tensor %s is missing, or not like the others", g->path, name);
 		}
 	return 0;
+}
+
+static int
+read_shape(struct state *s)
+{
+	char name[GGUF_MAX_NAME];
+
+	state_name(name, s->of.layer_first);
+	return gguf_tensor(s->file, name) ? read_states(s) : read_halves(s);
 }
 
 static int
@@ -340,7 +409,7 @@ state_fits(const struct state *s, const struct state_of *of, const struct kv *kv
 	if (strcmp(s->of.profile, of->profile) != 0)
 		return err_set(ERR_DATA, "%s: computed as \"%s\", but this stage computes \"%s\"", path, s->of.profile, of->profile);
 	if (memcmp(&s->shape, &shape, sizeof shape) != 0)
-		return err_set(ERR_DATA, "%s: its keys and values have another shape or type than this model's", path);
+		return err_set(ERR_DATA, "%s: its keys and values, or states, have another shape or type than this model's", path);
 	if (s->n > kv_context(kv))
 		return err_set(ERR_DATA, "%s: %u positions, and the context has %u", path, s->n, kv_context(kv));
 	return 0;
@@ -359,12 +428,25 @@ restore_half(const struct state *s, struct kv *kv, struct kv_seq *seq, uint32_t 
 			kv_put(kv, seq->page[pos / KV_PAGE], layer, i, half, pos, from);
 }
 
+static void
+restore_state(const struct state *s, struct kv *kv, struct kv_seq *seq, uint32_t layer)
+{
+	char name[GGUF_MAX_NAME];
+
+	state_name(name, s->of.layer_first + layer);
+	memcpy(kv_state(kv, seq->page[0], layer), gguf_tensor(s->file, name)->data, s->shape.state * sizeof(float));
+}
+
 int
 state_restore(const struct state *s, struct kv *kv, struct kv_seq *seq)
 {
 	if (kv_reserve(kv, seq, s->n) != KV_OK)
 		return err_set(ERR_SYSTEM, "%s: no memory for %u positions", s->file->path, s->n);
 	for (uint32_t i = 0; i < s->shape.layers; i++) {
+		if (s->shape.state) {
+			restore_state(s, kv, seq, i);
+			continue;
+		}
 		restore_half(s, kv, seq, i, KV_KEYS);
 		restore_half(s, kv, seq, i, KV_VALUES);
 	}

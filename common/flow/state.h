@@ -1,6 +1,6 @@
 /*
  * state.h: what a stage knows of a sequence, as a file with which another process goes on: a GGUF file with the keys and the values of
- * its positions and, where the stage has seen them, its tokens (mai-kv(5)).
+ * its positions, or the states behind the last of recurrent layers, and, where the stage has seen them, its tokens (mai-kv(5)).
  *
  * The numbers lie in it in the order of positions, as they are kept but not as the kernels want them, so that a file fits every machine.
  */

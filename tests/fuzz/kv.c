@@ -61,7 +61,7 @@ static void
 restore(const struct state *s)
 {
 	const struct kv_shape *h = &s->shape;
-	struct kv *kv = kv_new(h->layers, h->heads, h->head_dim, h->type, s->n, 1 << 28);
+	struct kv *kv = h->state ? kv_new_states(h->layers, h->state, s->n, 1 << 28) : kv_new(h->layers, h->heads, h->head_dim, h->type, s->n, 1 << 28);
 	struct kv_seq seq = { 0 };
 	char path[] = "/tmp/fuzz-kv.XXXXXX";
 	int fd = mkstemp(path);

@@ -77,6 +77,37 @@ MODELS["deepseek2-groups"] = spec("deepseek2", (2, 1, 8, 40, 3), "attn_norm ffn_
     "expert_gating_func": 2, "attention.q_lora_rank": 36, "expert_group_count": 3, "expert_group_used_count": 2, "expert_weights_norm": True}))
 
 
+# Recurrent: shape is (dim / 16, 0, 16, ffn, layers).
+SSM = {"attention.head_count": 0, "ssm.conv_kernel": 4, "ssm.state_size": 16, "ssm.time_step_rank": 6}
+MODELS["mamba-odd"] = spec("mamba", (3, 0, 16, 0, 4), "attn_norm", "", ends="output.weight",
+                           keys=dict(SSM, **{"ssm.conv_kernel": 3, "ssm.state_size": 7, "ssm.time_step_rank": 5, "ssm.inner_size": 96}))
+MODELS["mamba-falcon"] = spec("mamba", (6, 0, 16, 0, 3), "attn_norm", "", keys=dict(SSM, **{"ssm.inner_size": 192, "ssm.dt_b_c_rms": True}))
+MODELS["rwkv7"] = spec("rwkv7", (12, 0, 16, 80, 4), "attn_norm attn_norm_2", "", "attn_norm attn_norm_2", "output.weight output_norm.bias token_embd_norm.weight token_embd_norm.bias",
+                       {"attention.head_count": 0, "wkv.head_size": 64, "attention.decay_lora_rank": 20, "attention.iclr_lora_rank": 12, "token_shift_count": 2,
+                        "attention.value_residual_mix_lora_rank": 8, "attention.gate_lora_rank": 28}, True)
+
+
+def recurrent_tensors(m, dim, layer):
+    """As latent_tensors, with mean and spread."""
+    k = m["keys"]
+    if m["arch"] == "mamba":
+        inner, states, rank = k["ssm.inner_size"], k["ssm.state_size"], k["ssm.time_step_rank"]
+        shapes = {"in.weight": (dim, 2 * inner), "x.weight": (inner, rank + 2 * states), "dt.weight": (rank, inner), "out.weight": (inner, dim)}
+        yield from [("ssm_" + name, shape, 0, 1.5 / shape[0] ** 0.5) for name, shape in shapes.items()]
+        yield from [("ssm_conv1d.weight", (k["ssm.conv_kernel"], inner), 0, 0.5), ("ssm_conv1d.bias", (inner,), 0, 0.2), ("ssm_dt.bias", (inner,), -1, 1),
+                    ("ssm_a", (states, inner), -1, 0.3), ("ssm_d", (inner,), 1, 0.3)]
+        return
+    ffn, rate = m["shape"][3], k["attention.iclr_lora_rank"]
+    low = {"w": k["attention.decay_lora_rank"], "a": rate, "v": k["attention.value_residual_mix_lora_rank"] if layer else rate, "g": k["attention.gate_lora_rank"]}
+    for name, rank in low.items():
+        yield from [("time_mix_%s1.weight" % name, (dim, rank), 0, 1.5 / dim ** 0.5), ("time_mix_%s2.weight" % name, (rank, dim), 0, 1.5 / rank ** 0.5)]
+    for name, mean, spread in ("w0", -1, 1), ("a0", 0, 1), ("v0", 0, 1), ("k_k", 0.8, 0.2), ("k_a", 1, 0.2), ("r_k", 0, 0.3), ("ln", 1, 0.1):
+        yield "time_mix_%s.weight" % name, (dim,), mean, spread
+    yield from [("time_mix_%s.weight" % name, (dim, dim), 0, 1.5 / dim ** 0.5) for name in ("receptance", "key", "value", "output")]
+    yield from [("time_mix_ln.bias", (dim,), 0, 0.1), ("time_mix_lerp_fused.weight", (dim, 1, 1, 6), 0.5, 0.3), ("channel_mix_lerp_k.weight", (dim, 1, 1), 0.5, 0.3),
+                ("channel_mix_key.weight", (dim, ffn), 0, 1.5 / dim ** 0.5), ("channel_mix_value.weight", (ffn, dim), 0, 1.5 / ffn ** 0.5)]
+
+
 def latent_tensors(m, dim, layer):
     """Name, shape, mean and spread of those tensors of a layer that are its own, and not in every layer."""
     k, (heads, _, rope, ffn, _) = m["keys"], m["shape"]
@@ -127,8 +158,8 @@ def write(name, source, path):
     put("token_embd.weight", (dim, vocab), 0, 1 if "output.weight" in m["ends"] else 2 / dim ** 0.5)
     put("output_norm.weight", (dim,), 1, 0.1)
     for end in m["ends"]:
-        shape = {"output.weight": (dim, vocab), "output.bias": (vocab,), "output_norm.bias": (dim,), "position_embd.weight": (dim, 256)}[end]
-        put(end, shape, 0, 2 / dim ** 0.5 if end == "output.weight" else 0.3)
+        shape = {"output.weight": (dim, vocab), "output.bias": (vocab,), "position_embd.weight": (dim, 256)}.get(end, (dim,))
+        put(end, shape, int(end == "token_embd_norm.weight"), 2 / dim ** 0.5 if end == "output.weight" else 0.3)
     for layer in range(layers):
         for v in m["vectors"]:
             n = dim if "_q_" not in v and "_k_" not in v else d
@@ -146,6 +177,8 @@ def write(name, source, path):
             put("blk.%d.attn_sinks.weight" % layer, (heads,), 0, 2)
         for name, shape in latent_tensors(m, dim, layer) if m["arch"] == "deepseek2" else ():
             put("blk.%d.%s" % (layer, name), shape, *((0, 1.5 / shape[0] ** 0.5) if len(shape) > 1 else (1, 0.1)))
+        for name, *how in recurrent_tensors(m, dim, layer) if m["arch"] in ("mamba", "rwkv7") else ():
+            put("blk.%d.%s" % (layer, name), *how)
     about = {"context_length": 256, "embedding_length": dim, "block_count": layers, "feed_forward_length": ffn, "attention.head_count": heads,
              "attention.head_count_kv": kv, "attention." + m["eps"]: 1e-5, "attention.key_length": d, "attention.value_length": d, "vocab_size": vocab}
     about.update({k: v.encode() if isinstance(v, str) else v for k, v in m["keys"].items()})
@@ -168,7 +201,7 @@ def compare(name, ours, theirs):
         d = logits[at["position"]][tokens[known].astype(int)] - np.log(p[known])
         worst = max(worst, np.abs(d - np.median(d)).max())
     close = max(1e-4, 1e-5 * MODELS[name]["shape"][4])  # by layers
-    limit = close if MODELS[name]["arch"] in ("llama", "granite", "qwen2", "qwen3", "qwen2moe", "qwen3moe", "olmo2", "stablelm", "phi3", "gpt-oss", "deepseek2") else 1e-2  # a GELU from a table
+    limit = close if MODELS[name]["arch"] in ("llama", "granite", "qwen2", "qwen3", "qwen2moe", "qwen3moe", "olmo2", "stablelm", "phi3", "gpt-oss", "deepseek2", "mamba", "rwkv7") else 1e-2  # a GELU from a table
     print("largest %.2g of %g, spread of logits %.2g" % (worst, limit, logits.std()))
     sys.exit(int(not worst < limit or logits.std() < 0.1))
 
