@@ -103,7 +103,7 @@ find_shape(const struct adapter *a, const struct model *m, const struct adapter_
 
 	if (strcmp(p->base, "token_embd.weight") == 0)
 		return refuse(a, p->a->name, "is for the embedding, to which no adapter can be applied");
-	if (t ? t->n_dims != 2 : !is_elsewhere(m, p->base) || !model_matrix(m, p->base, cols, rows))
+	if (model_vectors(p->base) || (t ? t->n_dims != 2 : !is_elsewhere(m, p->base) || !model_matrix(m, p->base, cols, rows)))
 		return refuse(a, p->a->name, "is for none of the model's matrices");
 	if (t) {
 		*cols = t->ne[0];

@@ -240,6 +240,17 @@ model_matrix(const struct model *m, const char *name, uint64_t *cols, uint64_t *
 	return false;
 }
 
+bool
+model_vectors(const char *name)
+{
+	struct gguf_string s = { name, strlen(name) };
+
+	for (enum arch_slot i = 0; i < ARCH_SLOTS && model_layer(s) >= 0; i++)
+		if (arch_layer[i].rows == SIZE_ONE && is_of_layer(s, arch_layer[i].name))
+			return true;
+	return false;
+}
+
 static bool
 is_known(const struct hparams *hp, struct gguf_string name)
 {

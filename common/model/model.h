@@ -141,6 +141,9 @@ bool model_part(const struct model *m, uint32_t layer, enum arch_slot slot, stru
  * model; false for what is none. */
 bool model_matrix(const struct model *m, const char *name, uint64_t *cols, uint64_t *rows);
 
+/* Whether a tensor of that name is vectors, be they several that look like a matrix. */
+bool model_vectors(const char *name);
+
 /* The file with the tokenizer keys (the last shard or the first), or NULL. */
 const struct gguf *model_vocab_file(const struct model *m);
 
