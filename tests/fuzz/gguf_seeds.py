@@ -85,6 +85,17 @@ LATENT = {b"attn_norm.weight": (32,), b"ffn_norm.weight": (32,), b"attn_q_a.weig
 BERT = {name + end: shape for name, rows, cols in ((b"attn_q", 32, 32), (b"attn_k", 32, 32), (b"attn_v", 32, 32), (b"attn_output", 32, 32),
                                                   (b"ffn_up", 32, 32), (b"ffn_down", 32, 32), (b"attn_output_norm", 0, 32), (b"layer_output_norm", 0, 32))
         for end, shape in ((b".weight", (cols, rows) if rows else (cols,)), (b".bias", (cols,)))}
+MAMBA_KEYS = {b"ssm.conv_kernel": 3, b"ssm.inner_size": 24, b"ssm.state_size": 5, b"ssm.time_step_rank": 2, b"attention.layer_norm_rms_epsilon": 1e-5}
+MAMBA = {b"attn_norm.weight": (32,), b"ssm_in.weight": (32, 48), b"ssm_conv1d.weight": (3, 24), b"ssm_conv1d.bias": (24,), b"ssm_x.weight": (24, 12),
+         b"ssm_dt.weight": (2, 24), b"ssm_dt.bias": (24,), b"ssm_a": (5, 24), b"ssm_d": (24,), b"ssm_out.weight": (24, 32)}
+RWKV_KEYS = {b"wkv.head_size": 16, b"attention.decay_lora_rank": 3, b"attention.iclr_lora_rank": 4, b"attention.value_residual_mix_lora_rank": 2,
+             b"attention.gate_lora_rank": 5, b"token_shift_count": 2, b"attention.layer_norm_epsilon": 1e-5}
+RWKV = {**{name + end: (32,) for name in (b"attn_norm", b"attn_norm_2", b"time_mix_ln") for end in (b".weight", b".bias")},
+        **{b"time_mix_%s.weight" % name: (32,) for name in (b"w0", b"a0", b"v0", b"k_k", b"k_a", b"r_k")},
+        **{b"time_mix_%s.weight" % name: (32, 32) for name in (b"receptance", b"key", b"value", b"output")},
+        **{b"time_mix_%s%d.weight" % (name, i): (32, rank) if i == 1 else (rank, 32) for name, rank in ((b"w", 3), (b"a", 4), (b"v", 4), (b"g", 5)) for i in (1, 2)},
+        b"time_mix_lerp_fused.weight": (32, 1, 1, 6), b"channel_mix_lerp_k.weight": (32, 1, 1), b"channel_mix_key.weight": (32, 32),
+        b"channel_mix_value.weight": (32, 32)}
 
 
 def other(arch, keys, layer):
@@ -99,6 +110,8 @@ def other(arch, keys, layer):
         ends.update({b"token_types.weight": (d, 2), b"token_embd_norm.weight": (d,), b"token_embd_norm.bias": (d,), b"position_embd.weight": (d, 16)})
     else:
         ends.update({b"output_norm.weight": (d,), b"output.weight": (d, v)})
+    if arch == b"rwkv7":
+        ends.update({b"token_embd_norm.weight": (d,), b"token_embd_norm.bias": (d,)})
     ends.update({b"blk.0." + name: shape for name, shape in layer.items()})
     tensors = []
     for name, shape in ends.items():
@@ -146,7 +159,8 @@ def main():
         "gpt-oss": other(b"gpt-oss", OSS_KEYS, OSS),
         "deepseek2": other(b"deepseek2", LATENT_KEYS, LATENT),
         "bert": other(b"bert", {b"attention.layer_norm_epsilon": 1e-5, b"pooling_type": 2}, BERT),
-
+        "mamba": other(b"mamba", MAMBA_KEYS, MAMBA),
+        "rwkv7": other(b"rwkv7", RWKV_KEYS, RWKV),
         "model1": model(1),
         "model2": model(2),
         "adapter2": adapter(2),
