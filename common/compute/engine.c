@@ -168,7 +168,7 @@ encode_layer(struct engine *e, float *x, struct kv_seq *seq, size_t n, uint32_t 
 		count = batch_from(rows, seq, at, n);
 		if (attention_begin(e, rows, count) < 0)
 			return -1;
-		run_layer(e, l, x + at * e->x_ld, rows, count, layer);
+		attention_layer(e, l, x + at * e->x_ld, rows, count, layer);
 	}
 	return 0;
 }
@@ -295,7 +295,7 @@ static int
 alloc_scratch(struct engine *e)
 {
 	const struct hparams *hp = &e->model->hp;
-	size_t ffn = widest_ffn(hp), n = ENGINE_BATCH,  heads = hp->n_heads, widest, chosen = n * hp->experts_used, of_experts = hp->n_experts > 0 ? n : 0, of_latent = hp->kv_lora > 0 ? n : 0;
+	size_t ffn = widest_ffn(hp), n = ENGINE_BATCH, heads = hp->n_heads, widest, chosen = n * hp->experts_used, of_experts = hp->n_experts > 0 ? n : 0, of_latent = hp->kv_lora > 0 ? n : 0;
 
 	e->x_ld = padded(hp->hidden);
 	/* a head's tile may end behind it */
