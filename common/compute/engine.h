@@ -25,7 +25,7 @@ struct engine_options {
 	bool pin;          /* each thread to a core of its own */
 	uint32_t context;  /* positions of a sequence; 0: the model's */
 	uint64_t kv_bytes; /* of all sequences; 0: no bound */
-	uint32_t kv_type;  /* TYPE_F32 (0), TYPE_F16 or TYPE_Q8_0 */
+	uint32_t kv_type;  /* TYPE_F32 (0), TYPE_F16 or TYPE_Q8_0; of recurrent models TYPE_F32 */
 	const struct adapter_list *adapters; /* NULL: none */
 	struct inputs *inputs; /* gathers what goes into the matrices (compute/inputs.h); NULL: nothing does */
 };

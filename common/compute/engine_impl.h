@@ -5,7 +5,7 @@
 #include "compute/engine.h"
 #include "compute/rope.h"
 
-enum { RECURRENT_PARTS = 11 };
+enum { RECURRENT_PARTS = 11 }; /* at most, of a row */
 
 struct mixer;
 

@@ -77,10 +77,10 @@ MODELS["deepseek2-groups"] = spec("deepseek2", (2, 1, 8, 40, 3), "attn_norm ffn_
     "expert_gating_func": 2, "attention.q_lora_rank": 36, "expert_group_count": 3, "expert_group_used_count": 2, "expert_weights_norm": True}))
 
 
-# Recurrent: shape is (dim / 16, 0, 16, ffn, layers).
+# Recurrent: shape is two factors of dim, ffn, layers.
 SSM = {"attention.head_count": 0, "ssm.conv_kernel": 4, "ssm.state_size": 16, "ssm.time_step_rank": 6}
-MODELS["mamba-odd"] = spec("mamba", (3, 0, 16, 0, 4), "attn_norm", "", ends="output.weight",
-                           keys=dict(SSM, **{"ssm.conv_kernel": 3, "ssm.state_size": 7, "ssm.time_step_rank": 5, "ssm.inner_size": 96}))
+MODELS["mamba-odd"] = spec("mamba", (5, 0, 4, 0, 4), "attn_norm", "", ends="output.weight",
+                           keys=dict(SSM, **{"ssm.conv_kernel": 3, "ssm.state_size": 7, "ssm.time_step_rank": 5, "ssm.inner_size": 40}))
 MODELS["mamba-falcon"] = spec("mamba", (6, 0, 16, 0, 3), "attn_norm", "", keys=dict(SSM, **{"ssm.inner_size": 192, "ssm.dt_b_c_rms": True}))
 MODELS["rwkv7"] = spec("rwkv7", (12, 0, 16, 80, 4), "attn_norm attn_norm_2", "", "attn_norm attn_norm_2", "output.weight output_norm.bias token_embd_norm.weight token_embd_norm.bias",
                        {"attention.head_count": 0, "wkv.head_size": 64, "attention.decay_lora_rank": 20, "attention.iclr_lora_rank": 12, "token_shift_count": 2,
