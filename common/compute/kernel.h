@@ -38,7 +38,8 @@ q8_size(size_t cols, size_t tokens)
 
 struct matmul {
 	uint32_t type;       /* plain type of the weights, one that tile_supports */
-	const void *w;       /* the whole tiled matrix, 64-byte aligned */
+	const void *w;       /* the tiles of the matrix, aligned as model/tile.h has them: of blocks their codes */
+	const void *scales;  /* of blocks: of these tiles */
 	size_t rows, cols;   /* of the matrix, rows without padding */
 	const struct activations *x;
 	size_t tokens;

@@ -176,9 +176,9 @@ static void
 matmul_q8(const struct matmul *m, size_t first, size_t last)
 {
 	_Alignas(64) int8_t w[STRETCH * BLOCK_BYTES];
-	size_t blocks = m->cols / Q8_BLOCK, tiles = (m->rows + 15) / 16;
+	size_t blocks = m->cols / Q8_BLOCK;
 	const uint8_t *quants = m->w;
-	const uint16_t *scales = (const uint16_t *)(const void *)(quants + tiles * blocks * BLOCK_BYTES);
+	const uint16_t *scales = m->scales;
 
 	for (size_t block = 0; block < blocks; block += STRETCH) {
 		for (size_t tile = first; tile < last; tile++) {

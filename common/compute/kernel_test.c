@@ -149,7 +149,8 @@ product(const struct kernels *k, const struct product *p, struct room *m)
 		if (blocks_has(p->type))
 			k->to_q8(m->q8, p->tokens, t, m->x + t * LD, p->cols);
 	}
-	k->matmul(&(struct matmul){ p->type, m->w, p->rows, p->cols, &x, p->tokens, m->y, LDY }, 0, tiles);
+	k->matmul(&(struct matmul){ p->type, m->w, tile_find(m->w, p->type, p->rows, p->cols, 0).scales, p->rows, p->cols, &x, p->tokens, m->y, LDY }, 0,
+	    tiles);
 	for (size_t t = 0; t < p->tokens; t++)
 		h = hash_words(h, m->y + t * LDY, tiles * 16);
 	return h;
@@ -202,7 +203,7 @@ edge_bf16(const struct kernels *k, float *y)
 		w[32 + 2 * i] = (uint16_t)(0x9980 + 8 * i); /* -(1 + i/16) * 2^-76 */
 	}
 	k->to_bf16(made, x, 4);
-	k->matmul(&(struct matmul){ TYPE_BF16, w, 16, 4, &a, 1, y, 16 }, 0, 1);
+	k->matmul(&(struct matmul){ TYPE_BF16, w, NULL, 16, 4, &a, 1, y, 16 }, 0, 1);
 	return hash_words(hash_begin, y, 16);
 }
 
@@ -227,7 +228,7 @@ rounded_bf16(const struct kernels *k, float *y)
 		float x = f32_from_bits(bits[t]);
 		k->to_bf16(made + 16 * t, &x, 1);
 	}
-	k->matmul(&(struct matmul){ TYPE_BF16, w, 16, 1, &a, T, y, 16 }, 0, 1);
+	k->matmul(&(struct matmul){ TYPE_BF16, w, NULL, 16, 1, &a, T, y, 16 }, 0, 1);
 	return hash_words(hash_begin, y, 16 * T);
 }
 

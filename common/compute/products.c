@@ -185,7 +185,7 @@ products_add(struct products *p, const struct weight *w, float *y, size_t ldy, s
 	p->low_at[p->n] = p->low_width;
 	p->low_width += w->adapters ? w->adapters->a.rows : 0;
 	p->m[p->n++] = (struct matmul){
-		.type = w->type, .w = w->data, .rows = w->rows, .cols = w->cols,
+		.type = w->type, .w = w->data, .scales = w->scales, .rows = w->rows, .cols = w->cols,
 		.x = &p->e->act, .tokens = tokens, .y = y, .ldy = ldy,
 	};
 }

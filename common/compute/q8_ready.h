@@ -6,6 +6,7 @@
 #ifndef MAI_COMPUTE_Q8_READY_H
 #define MAI_COMPUTE_Q8_READY_H
 
+#include "compute/kernel.h"
 #include "model/blocks.h"
 #include "model/blocks_scales.h"
 #include "model/tile.h"
@@ -32,13 +33,12 @@ struct q8_scales {
 };
 
 static inline struct q8_matrix
-q8_matrix_of(uint32_t type, const void *w, size_t rows, size_t cols)
+q8_matrix_of(const struct matmul *m)
 {
-	const struct blocks *b = blocks_of(type);
-	size_t parts = cols / BLOCKS_PART, tiles = (rows + TILE_ROWS - 1) / TILE_ROWS;
+	const struct blocks *b = blocks_of(m->type);
 
 	return (struct q8_matrix){
-		.type = type, .b = b, .codes = w, .scales = (const uint8_t *)w + tiles * parts * tile_codes(b), .parts = parts,
+		.type = m->type, .b = b, .codes = m->w, .scales = m->scales, .parts = m->cols / BLOCKS_PART,
 		.part_bytes = tile_codes(b), .scale_bytes = tile_scales(b),
 		.block_parts = b->size / BLOCKS_PART, .part_groups = BLOCKS_PART / b->group,
 	};

@@ -1,8 +1,9 @@
 /*
  * weights.h: a model's tensors as the forward pass uses them.
  *
- * A matrix that is interleaved in its file is used where it is mapped, so processes share its pages; a plain one is
- * interleaved into memory of its own.
+ * A matrix that is interleaved in its file is used where it is mapped, so processes share its pages: also one of several that lie in one
+ * tensor, behind one another or, as queries, keys and values may, one below the other. A plain one is interleaved into memory of its own, and so
+ * is one below another whose rows don't end with a tile.
  */
 #ifndef MAI_COMPUTE_WEIGHTS_H
 #define MAI_COMPUTE_WEIGHTS_H
@@ -16,7 +17,7 @@
 struct weight {
 	uint32_t type;             /* plain type */
 	size_t rows, cols;         /* outputs, inputs */
-	const void *data;          /* tiled (model/tile.h) */
+	const void *data, *scales; /* tiled (model/tile.h); of blocks these are two sections */
 	void *owned;               /* data, where it is not mapped */
 	const float *bias;         /* [rows]; NULL: none */
 	struct low_rank *adapters; /* what they add to it; NULL: nothing */

@@ -9,7 +9,7 @@ int weight_load(struct weight *w, const struct model *m, const struct adapter_li
 int weight_load_rows(struct weight *w, const struct model *m, const struct model_part *p, struct pool *pool);
 int weight_load_row(struct weight *w, const struct model_part *p, struct pool *pool);
 
-/* The matrices of all experts or heads, n that lie one behind the other, into memory of their own, freed with weight_free_each. */
+/* The matrices of all experts or heads, n that lie one behind the other, freed with weight_free_each. */
 int weight_load_each(struct weight **to, uint32_t n, const struct model *m, uint32_t number, enum arch_slot slot, struct pool *pool);
 
 /* weights_recurrent.c: those of a layer that does not attend. 0, or -1 with a reason. */

@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "model/plain.h"
 #include "model/tile.h"
 #include "model/types.h"
 
@@ -27,6 +28,13 @@ pack_some(void *arg, size_t item)
 	tile_pack(p->to, p->from, p->type, p->rows, p->cols, first, last < p->tiles ? last : p->tiles);
 }
 
+static void
+set_tiles(struct weight *w, struct tile_place p)
+{
+	w->data = p.data;
+	w->scales = p.scales;
+}
+
 /* w->rows rows of a plain matrix. */
 static int
 interleave(struct weight *w, const void *plain, struct pool *pool)
@@ -37,7 +45,7 @@ interleave(struct weight *w, const void *plain, struct pool *pool)
 		return err_set(ERR_DATA, "the matrix is too large");
 	if (!(w->owned = mem_alloc64(bytes, 1)))
 		return -1;
-	w->data = w->owned;
+	set_tiles(w, tile_find(w->owned, w->type, w->rows, w->cols, 0));
 	madvise(w->owned, bytes, MADV_HUGEPAGE); /* fewer look-ups of addresses; it may be refused */
 	struct pack p = { w->owned, plain, w->type, w->rows, w->cols, (w->rows + TILE_ROWS - 1) / TILE_ROWS };
 	pool_run(pool, (p.tiles + PACK_TILES - 1) / PACK_TILES, pack_some, &p);
@@ -127,36 +135,44 @@ row_bytes(const struct weight *w)
 
 /* Rows of an interleaved matrix that don't begin with a tile: into memory of their own. */
 static int
-cut_rows(struct weight *w, const struct gguf_tensor *t, uint64_t first, struct pool *pool)
+cut_rows(struct weight *w, const uint8_t *matrix, uint64_t rows, uint64_t first, struct pool *pool)
 {
-	char *plain = mem_alloc(t->ne[1], row_bytes(w));
+	char *plain = mem_alloc(rows, row_bytes(w));
 	int rc = -1;
 
 	if (plain) {
-		tile_unpack(plain, t->data, w->type, t->ne[1], w->cols, 0, tile_whole(t->ne[1]) / TILE_ROWS);
+		tile_unpack(plain, matrix, w->type, rows, w->cols, 0, tile_whole(rows) / TILE_ROWS);
 		rc = interleave(w, plain + first * row_bytes(w), pool);
 	}
 	free(plain);
 	return rc;
 }
 
-int
-weight_load_rows(struct weight *w, const struct model *m, const struct model_part *p, struct pool *pool)
+/* The rows of a part in matrix `number` of its tensor. */
+static int
+load_matrix(struct weight *w, const struct model *m, const struct model_part *p, uint32_t number, struct pool *pool)
 {
 	const struct gguf_tensor *t = p->tensor;
+	const uint8_t *matrix = stored_matrix(t, number);
 
-	*w = (struct weight){ .type = t->type, .rows = p->rows, .cols = t->ne[0], .tensor = p->first == 0 ? t : NULL };
-	if (type_is_tiled(t->type))
-		w->type = t->type - TYPE_X16;
+	*w = (struct weight){ .type = plain_type(t), .rows = p->rows, .cols = t->ne[0], .tensor = p->first == 0 ? t : NULL, .number = number };
 	if (!tile_supports(w->type))
 		return err_set(ERR_DATA, "%s: tensor %s has type %s, which mai-run does not compute", m->files[0]->path, p->name,
 		    type_info(t->type)->name);
 	if (!type_is_tiled(t->type))
-		return interleave(w, t->data + p->first * row_bytes(w), pool);
-	if ((uintptr_t)t->data % 64 != 0)
-		return err_set(ERR_DATA, "%s: tensor %s does not lie at a multiple of 64 bytes", m->files[0]->path, p->name);
-	w->data = t->data;
-	return p->is_cut ? cut_rows(w, t, p->first, pool) : 0;
+		return interleave(w, matrix + p->first * row_bytes(w), pool);
+	if ((uintptr_t)matrix % TILE_ALIGNMENT != 0)
+		return err_set(ERR_DATA, "%s: tensor %s does not lie at a multiple of %d bytes", m->files[0]->path, p->name, TILE_ALIGNMENT);
+	if (p->first % TILE_ROWS != 0)
+		return cut_rows(w, matrix, t->ne[1], p->first, pool);
+	set_tiles(w, tile_find(matrix, w->type, t->ne[1], w->cols, p->first / TILE_ROWS));
+	return 0;
+}
+
+int
+weight_load_rows(struct weight *w, const struct model *m, const struct model_part *p, struct pool *pool)
+{
+	return load_matrix(w, m, p, 0, pool);
 }
 
 int
@@ -188,12 +204,9 @@ weight_load_each(struct weight **to, uint32_t n, const struct model *m, uint32_t
 		return err_set(ERR_DATA, "%s: no tensor %s", m->files[0]->path, p.name);
 	if (!(*to = mem_alloc(n, sizeof **to)))
 		return -1;
-	for (uint32_t i = 0; i < n; i++) {
-		struct weight *w = &(*to)[i];
-		*w = (struct weight){ .type = p.tensor->type, .rows = p.rows, .cols = p.tensor->ne[0], .tensor = p.tensor, .number = i };
-		if (interleave(w, p.tensor->data + i * p.rows * row_bytes(w), pool) < 0)
+	for (uint32_t i = 0; i < n; i++)
+		if (load_matrix(&(*to)[i], m, &p, i, pool) < 0)
 			return -1;
-	}
 	return 0;
 }
 

@@ -8,13 +8,12 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "model/gguf.h"
-#include "model/types.h"
+#include "model/tile.h"
 
 enum {
 	MIN_KEY = 8 + 1 + 4 + 1,              /* least bytes of a key with its value */
 	MIN_TENSOR = 8 + 1 + 4 + 8 + 4 + 8,   /* least bytes of a tensor info */
 	MIN_ALIGNMENT = 8,
-	TILE_ALIGNMENT = 64,                  /* what a tiled tensor wants of general.alignment */
 };
 
 /* The part of the file that is being read: [at, size). */

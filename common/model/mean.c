@@ -9,6 +9,7 @@
 #include "base/opt.h"
 #include "model/id.h"
 #include "model/merge.h"
+#include "model/plain.h"
 #include "model/quantize.h"
 #include "model/rewrite.h"
 #include "model/shard.h"
@@ -217,9 +218,9 @@ read_values(struct mean *s, const struct gguf_tensor *t, uint64_t at, size_t n)
 		return;
 	}
 	for (size_t k; n > 0; n -= k, at += k, x += k) {
-		uint64_t col = at % t->ne[0];
+		uint64_t col = at % t->ne[0], row = at / t->ne[0];
 		k = n < t->ne[0] - col ? n : t->ne[0] - col;
-		tile_row(s->row, t->data, t->type, t->ne[1], t->ne[0], at / t->ne[0]);
+		tile_row(s->row, stored_matrix(t, row / t->ne[1]), t->type, t->ne[1], t->ne[0], row % t->ne[1]);
 		memcpy(x, s->row + col, k * sizeof *x);
 	}
 }

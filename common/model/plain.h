@@ -26,4 +26,7 @@ int tiled_each(const struct place *p, void *space, plain_sink *sink, void *arg);
 /* All bytes as they lie. 0 or -1. */
 int stored_each(const struct place *p, plain_sink *sink, void *arg);
 
+/* Where matrix i begins, of a tensor of 3 dimensions, which has several. */
+const uint8_t *stored_matrix(const struct gguf_tensor *t, uint64_t i);
+
 #endif

@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "model/plain.h"
 #include "model/shard.h"
-#include "model/tile.h"
+#include "model/types.h"
 
 enum {
 	INFO_BYTES = 160,   /* most that the header says of a tensor, its padding and its place included */
@@ -28,8 +28,7 @@ most_bytes(const struct gguf_tensor *t)
 {
 	uint64_t plain = plain_size(t), tiled = 0;
 
-	if (t->n_dims == 2 && tile_supports(plain_type(t)))
-		tile_size(plain_type(t), t->ne[1], t->ne[0], &tiled);
+	type_size(TYPE_X16 + plain_type(t), t->n_dims, t->ne, &tiled);
 	return (plain > tiled ? plain : tiled) + INFO_BYTES;
 }
 

@@ -42,7 +42,7 @@ shard_holds(const struct shard_part *p, struct gguf_string name)
 bool
 shard_interleaves(const struct shard_part *p, const struct gguf_tensor *t)
 {
-	if (t->n_dims != 2 || !tile_supports(plain_type(t)))
+	if (t->n_dims < 2 || t->n_dims > 3 || !tile_supports(plain_type(t)))
 		return false;
 	if (gguf_string_is(t->name, "token_embd.weight"))
 		return p->tied && p->i == p->n - 1;

@@ -48,6 +48,15 @@ tile_size(uint32_t plain_type, uint64_t rows, uint64_t cols, uint64_t *bytes)
 	return tile_bytes(plain_type, cols, &one) && mem_mul(rows / TILE_ROWS + (rows % TILE_ROWS != 0), one, bytes);
 }
 
+bool
+tile_step(uint32_t plain_type, uint64_t rows, uint64_t cols, uint64_t *bytes)
+{
+	if (!tile_size(plain_type, rows, cols, bytes) || !mem_add(*bytes, TILE_ALIGNMENT - 1, bytes))
+		return false;
+	*bytes -= *bytes % TILE_ALIGNMENT;
+	return true;
+}
+
 static uint64_t
 tiles_of(uint64_t rows)
 {
@@ -245,6 +254,15 @@ blocks_row(float *to, const uint8_t *from, uint32_t type, uint64_t rows, uint64_
 }
 
 /* ---- tiles ---- */
+
+struct tile_place
+tile_find(const void *matrix, uint32_t plain_type, uint64_t rows, uint64_t cols, uint64_t t)
+{
+	const struct blocks *b = blocks_of(plain_type);
+	const uint8_t *from = matrix;
+
+	return (struct tile_place){ from + t * tile_first_section(plain_type, cols), b ? from + scales_at(b, rows, cols, t) : NULL };
+}
 
 static uint64_t
 plain_row_bytes(uint32_t plain_type, uint64_t cols)

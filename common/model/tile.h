@@ -11,7 +11,8 @@
  *              q8_0 these are bytes with 128 added. Behind the codes of the whole matrix, for each tile and block: for each f16 of a
  *              block, the 16 rows' (32 bytes); then for each of its bytes of scales, the 16 rows'
  * So a vector of 16 lanes is 16 output rows, and each output is a chain over ascending k (mai-arithmetic(7)).
- * The codes of 32 k and every f32 and bf16 step start at a multiple of 64 bytes when the matrix does.
+ * The codes of 32 k and every f32 and bf16 step start at a multiple of 64 bytes when the matrix does. A tensor of several matrices has
+ * them one behind the other, each at a multiple of 64 bytes, and zeros in between and behind the last.
  */
 #ifndef MAI_MODEL_TILE_H
 #define MAI_MODEL_TILE_H
@@ -23,7 +24,10 @@
 #include "model/blocks.h"
 #include "model/types.h"
 
-enum { TILE_ROWS = 16 };
+enum {
+	TILE_ROWS = 16,
+	TILE_ALIGNMENT = 64, /* where a matrix begins */
+};
 
 /* Rows with those that fill up the last tile. */
 static inline size_t
@@ -55,6 +59,15 @@ uint64_t tile_first_section(uint32_t plain_type, uint64_t cols);
 
 /* Bytes of the interleaved matrix; false when it overflows or cols is no multiple of the type's block. */
 bool tile_size(uint32_t plain_type, uint64_t rows, uint64_t cols, uint64_t *bytes);
+
+/* The same of each of several in one tensor, behind which the next one begins at a multiple of 64. */
+bool tile_step(uint32_t plain_type, uint64_t rows, uint64_t cols, uint64_t *bytes);
+
+/* Where tile t of a matrix is: its elements or codes, and of blocks its scales. In both the next tile is behind it. */
+struct tile_place {
+	const void *data, *scales;
+};
+struct tile_place tile_find(const void *matrix, uint32_t plain_type, uint64_t rows, uint64_t cols, uint64_t t);
 
 /* Interleaves the tiles [first, last) of a plain matrix; `to` and `from` are the whole matrices. Threads may share one. */
 void tile_pack(void *to, const void *from, uint32_t plain_type, uint64_t rows, uint64_t cols, uint64_t first, uint64_t last);

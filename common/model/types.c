@@ -73,6 +73,15 @@ type_info(uint32_t type)
 	return type < TYPE_COUNT && all[type].name ? &all[type] : NULL;
 }
 
+/* A matrix, or several. */
+static bool
+tiled_size(uint32_t plain_type, uint32_t n_dims, const uint64_t *ne, uint64_t *bytes)
+{
+	if (n_dims == 2)
+		return tile_size(plain_type, ne[1], ne[0], bytes);
+	return n_dims == 3 && tile_step(plain_type, ne[1], ne[0], bytes) && mem_mul(*bytes, ne[2], bytes);
+}
+
 bool
 type_size(uint32_t type, uint32_t n_dims, const uint64_t *ne, uint64_t *bytes)
 {
@@ -82,7 +91,7 @@ type_size(uint32_t type, uint32_t n_dims, const uint64_t *ne, uint64_t *bytes)
 	if (!info || n_dims == 0 || ne[0] % info->block != 0)
 		return false;
 	if (type_is_tiled(type))
-		return n_dims == 2 && tile_size(type - TYPE_X16, ne[1], ne[0], bytes) && *bytes <= INT64_MAX;
+		return tiled_size(type - TYPE_X16, n_dims, ne, bytes) && *bytes <= INT64_MAX;
 	n = ne[0];
 	for (uint32_t i = 1; i < n_dims; i++)
 		if (!mem_mul(n, ne[i], &n) || n > INT64_MAX)

@@ -47,7 +47,8 @@ type_is_tiled(uint32_t type)
 	return type >= TYPE_X16;
 }
 
-/* False when ne[0] is no multiple of the block or the size does not fit in 63 bits. An x16 type pads rows to 16. */
+/* False when ne[0] is no multiple of the block or the size does not fit in 63 bits. An x16 type pads rows to 16, and is of
+ * matrices: of 2 dimensions, or of 3. */
 bool type_size(uint32_t type, uint32_t n_dims, const uint64_t *ne, uint64_t *bytes);
 
 #endif

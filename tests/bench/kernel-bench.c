@@ -16,7 +16,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "compute/cpu.h"
-#include "model/types.h"
+#include "model/tile.h"
 
 enum { RUNS = 7, CHUNK = 8, MAX_THREADS = 2 };
 
@@ -205,7 +205,7 @@ struct memory {
 static void
 print_product(const struct kernels *k, struct memory *mem, uint32_t type, const char *name, struct shape s)
 {
-	struct run r = { k, { .type = type, .w = mem->w, .rows = s.rows, .cols = s.cols, .x = &mem->a, .tokens = s.tokens,
+	struct run r = { k, { .type = type, .w = mem->w, .scales = tile_find(mem->w, type, s.rows, s.cols, 0).scales, .rows = s.rows, .cols = s.cols, .x = &mem->a, .tokens = s.tokens,
 		.y = mem->y, .ldy = s.rows + 16 }, s.tokens > 1 ? CHUNK : 4 * CHUNK };
 	size_t n = s.rows * s.cols;
 

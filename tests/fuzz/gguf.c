@@ -16,6 +16,7 @@
 #include "model/merge.h"
 #include "model/mixture.h"
 #include "model/plain.h"
+#include "model/types.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -93,7 +94,24 @@ drop(void *arg, const void *bytes, size_t n)
 	return 0;
 }
 
-/* Each tensor gives as many plain bytes as it says, and as many interleaved. */
+/* A tensor gives as many plain bytes as it says, and as many interleaved. */
+static void
+walk_tensor(const struct place *p)
+{
+	uint64_t n = 0, tiled;
+	void *space = malloc(plain_space(p->t) + 1);
+
+	if (!space || plain_each(p, space, drop, &n) < 0 || n != plain_size(p->t))
+		abort();
+	free(space);
+	if (type_is_tiled(p->t->type) || !type_size(TYPE_X16 + p->t->type, p->t->n_dims, p->t->ne, &tiled))
+		return;
+	n = 0;
+	if (!(space = malloc(tiled_space(p->t))) || tiled_each(p, space, drop, &n) < 0 || n != tiled)
+		abort();
+	free(space);
+}
+
 static void
 walk(const struct model *m)
 {
@@ -101,13 +119,8 @@ walk(const struct model *m)
 
 	if (list_tensors(&l, m) < 0)
 		return;
-	for (uint64_t i = 0; i < l.n; i++) {
-		uint64_t n = 0;
-		void *space = malloc(plain_space(l.at[i].t) + 1);
-		if (!space || plain_each(&l.at[i], space, drop, &n) < 0 || n != plain_size(l.at[i].t))
-			abort();
-		free(space);
-	}
+	for (uint64_t i = 0; i < l.n; i++)
+		walk_tensor(&l.at[i]);
 	list_free(&l);
 }
 

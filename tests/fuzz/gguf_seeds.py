@@ -171,13 +171,14 @@ def main():
         with open(os.path.join(FOLDER, name), "wb") as f:
             f.write(data)
     if shutil.which("mai-shard"):
-        split("model2", ["--stock"], {"0.gguf": "stock0"})
-        split("model2", [], {"0.gguf": "shard0", "1.gguf": "shard1", "manifest.json": "manifest"})
+        split("model2", ["-n", "2", "--stock"], {"0.gguf": "stock0"})
+        split("model2", ["-n", "2"], {"0.gguf": "shard0", "1.gguf": "shard1", "manifest.json": "manifest"})
+        split("gpt-oss", ["-n", "1"], {"0.gguf": "shard-experts"})
 
 
 def split(model, options, wanted):
     with tempfile.TemporaryDirectory() as parts:
-        subprocess.run(["mai-shard", "split", "-n", "2", *options, "-o", parts, os.path.join(FOLDER, model)], check=True)
+        subprocess.run(["mai-shard", "split", *options, "-o", parts, os.path.join(FOLDER, model)], check=True)
         for name, seed in wanted.items():
             shutil.copy(os.path.join(parts, name), os.path.join(FOLDER, seed))
 

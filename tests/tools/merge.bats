@@ -122,6 +122,10 @@ replaced() {
 	mai-shard merge --lora a.gguf -o out.gguf "$SHARED/models/arch/llama-moe.gguf"
 	mai-shard merge --mean -o mean.gguf "$SHARED/models/arch/llama-moe.gguf" out.gguf:2
 	"$peers/weights.py" mean mean.gguf "$SHARED/models/arch/llama-moe.gguf:1" out.gguf:2
+	mai-shard split -n 2 -o parts "$SHARED/models/arch/llama-moe.gguf"
+	mai-shard split -n 1 -o more out.gguf
+	mai-shard merge --mean -o again.gguf parts/manifest.json more/manifest.json:2
+	cmp again.gguf mean.gguf
 }
 
 @test "shards that don't hold what they state are refused" {

@@ -332,7 +332,10 @@ check_types(void)
 	tap_ok(refused == sizeof unknown / sizeof *unknown, "removed and unknown types are refused");
 	tap_ok(type_size(TYPE_X16 + TYPE_Q8_0, 2, (const uint64_t[]){ 64, 17 }, &size) && size == 2 * 2 * (512 + 32),
 	    "an interleaved matrix of 17 rows has two tiles");
-	tap_ok(!type_size(TYPE_X16 + TYPE_F32, 3, (const uint64_t[]){ 4, 16, 2 }, &size), "three dimensions are not interleaved");
+	tap_ok(type_size(TYPE_X16 + TYPE_MXFP4, 3, (const uint64_t[]){ 32, 16, 3 }, &size) && size == 3 * (256 + 64),
+	    "each of three begins at a multiple of 64");
+	tap_ok(!type_size(TYPE_X16 + TYPE_F32, 3, (const uint64_t[]){ 4, 16, UINT64_MAX / 256 + 2 }, &size), "more than there is room for are refused");
+	tap_ok(!type_size(TYPE_X16 + TYPE_F32, 4, (const uint64_t[]){ 4, 16, 2, 2 }, &size), "four dimensions are not interleaved");
 }
 
 int

@@ -118,7 +118,7 @@ multiply(const struct kernels *k, uint32_t type, size_t rows, size_t cols, const
 		if (blocks_has(type))
 			k->to_q8(m.q8, tokens, t, x + t * LD, cols);
 	}
-	k->matmul(&(struct matmul){ type, m.w, rows, cols, &a, tokens, y, LDY }, first, last);
+	k->matmul(&(struct matmul){ type, m.w, tile_find(m.w, type, rows, cols, 0).scales, rows, cols, &a, tokens, y, LDY }, first, last);
 }
 
 /* Columns of a type that has blocks are whole ones. */
