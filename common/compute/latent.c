@@ -7,7 +7,7 @@
 double
 latent_scale(const struct hparams *hp)
 {
-	double m = 1 + 0.1 * (hp->yarn_log_mul != 0 ? hp->yarn_log_mul : 1) * mathd_log(hp->rope_factor);
+	double m = hp->rope_attn_factor * (1 + 0.1 * (hp->yarn_log_mul != 0 ? hp->yarn_log_mul : 1) * mathd_log(hp->rope_factor));
 
 	return hp->attention_scale * m * m;
 }

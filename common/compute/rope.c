@@ -5,6 +5,10 @@
 #include "base/mem.h"
 #include "compute/mathd.h"
 
+/* Turns over the original context above which a pair is left as it is, and below which it is scaled fully. */
+#define BETA_FAST 32
+#define BETA_SLOW 1
+
 static double
 clamp(double x, double low, double high)
 {
@@ -24,25 +28,25 @@ pair_of_turns(const struct hparams *hp, double turns)
 static double
 yarn(const struct hparams *hp, uint32_t pair, double frequency)
 {
-	double low = mathd_floor(pair_of_turns(hp, hp->yarn_beta_fast));
-	double high = -mathd_floor(-pair_of_turns(hp, hp->yarn_beta_slow));
+	double low = mathd_floor(pair_of_turns(hp, BETA_FAST));
+	double high = -mathd_floor(-pair_of_turns(hp, BETA_SLOW));
 
 	low = clamp(low, 0, hp->rope_dim - 1);
 	high = clamp(high, 0, hp->rope_dim - 1);
 	double width = high - low > 0.001 ? high - low : 0.001;
-	double keep = (1 - clamp((pair - low) / width, 0, 1)) * hp->yarn_ext_factor;
+	double keep = 1 - clamp((pair - low) / width, 0, 1);
 	return frequency / hp->rope_factor * (1 - keep) + frequency * keep;
 }
 
 int
 rope_init(struct rope *r, const struct hparams *hp, const float *factors)
 {
-	*r = (struct rope){ .pairs = hp->rope_dim / 2, .scale = hp->yarn_attn_factor };
+	*r = (struct rope){ .pairs = hp->rope_dim / 2, .scale = hp->rope_attn_factor };
 	r->frequency = mem_alloc(r->pairs, sizeof *r->frequency);
 	if (!r->frequency)
 		return -1;
-	if (hp->rope_scaling == ROPE_YARN && hp->yarn_log_mul == 0)
-		r->scale = hp->yarn_attn_factor * (1 + 0.1 * mathd_log(hp->rope_factor));
+	if (hp->rope_scaling == ROPE_YARN && hp->yarn_log_mul == 0 && hp->rope_factor > 1)
+		r->scale *= 1 + 0.1 * mathd_log(hp->rope_factor);
 	for (uint32_t i = 0; i < r->pairs; i++) {
 		double f = mathd_pow(hp->rope_theta, -2.0 * i / hp->rope_dim);
 		if (factors)

@@ -170,14 +170,10 @@ check_rope(const struct model *m)
 		return err_set(ERR_DATA, "%s: a type of %s.rope.scaling that can't be computed", m->files[0]->path, hp->arch);
 	if (!(hp->rope_factor > 0))
 		return bad_key(m, "rope.scaling.factor", hp->rope_factor);
-	if (!(hp->yarn_attn_factor > 0))
-		return bad_key(m, "rope.scaling.attn_factor", hp->yarn_attn_factor);
-	if (hp->rope_scaling != ROPE_YARN)
-		return 0;
-	if (hp->rope_original_context == 0)
+	if (!(hp->rope_attn_factor > 0))
+		return bad_key(m, "rope.scaling.attn_factor", hp->rope_attn_factor);
+	if (hp->rope_scaling == ROPE_YARN && hp->rope_original_context == 0)
 		return bad_key(m, "rope.scaling.original_context_length", hp->rope_original_context);
-	if (!(hp->yarn_beta_slow > 0 && hp->yarn_beta_fast > hp->yarn_beta_slow))
-		return bad_key(m, "rope.scaling.yarn_beta_fast", hp->yarn_beta_fast);
 	return 0;
 }
 

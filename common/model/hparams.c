@@ -144,6 +144,7 @@ read_vocab_size(struct hparams *hp, const struct gguf *g)
 	return 0;
 }
 
+/* yarn_ext_factor, yarn_attn_factor, yarn_beta_fast and yarn_beta_slow stand in files, but llama.cpp reads them for none of the architectures. */
 static int
 read_rope(struct hparams *hp, const struct gguf *g)
 {
@@ -152,23 +153,18 @@ read_rope(struct hparams *hp, const struct gguf *g)
 
 	hp->rope_dim = hp->head_dim;
 	hp->rope_theta = 10000;
-	hp->yarn_attn_factor = 1;
-	hp->yarn_beta_fast = 32;
-	hp->yarn_beta_slow = 1;
+	hp->rope_attn_factor = 1;
 	hp->rope_original_context = hp->context;
 	if (count(g, hp, "rope.dimension_count", MODEL_MAX_DIM, &hp->rope_dim) < 0 ||
 	    number(g, hp, "rope.freq_base", &hp->rope_theta) < 0 ||
 	    number(g, hp, "rope.scale_linear", &hp->rope_factor) < 0 || /* the old name of the next */
 	    number(g, hp, "rope.scaling.factor", &hp->rope_factor) < 0 ||
-	    number(g, hp, "rope.scaling.attn_factor", &hp->yarn_attn_factor) < 0 ||
-	    number(g, hp, "rope.scaling.yarn_beta_fast", &hp->yarn_beta_fast) < 0 ||
-	    number(g, hp, "rope.scaling.yarn_beta_slow", &hp->yarn_beta_slow) < 0 ||
+	    number(g, hp, "rope.scaling.attn_factor", &hp->rope_attn_factor) < 0 ||
 	    count(g, hp, "rope.scaling.original_context_length", MODEL_MAX_CONTEXT, &hp->rope_original_context) < 0 ||
 	    gguf_get_string(g, named(&f, hp, "rope.scaling.type"), &type) < 0)
 		return -1;
 	if (hp->rope_factor == 0)
 		hp->rope_factor = 1;
-	hp->yarn_ext_factor = gguf_string_is(type, "yarn");
 	if (gguf_string_is(type, "yarn"))
 		hp->rope_scaling = ROPE_YARN;
 	else if (gguf_string_is(type, "none") || (gguf_string_is(type, "linear") && hp->rope_factor == 1))

@@ -84,11 +84,8 @@ struct hparams {
 	enum rope_scaling rope_scaling;
 	double rope_factor;             /* linear, yarn: how many times longer; 1 when there is no scaling */
 	uint32_t rope_original_context; /* yarn, and what follows too; llama.cpp's defaults where a key is absent */
-	/* ext_factor is 1 for yarn, else 0. cos and sin are multiplied by attn_factor (1), and for yarn by 1 + 0.1 ln(factor)
-	 * where factor > 1. beta_fast and beta_slow (32, 1): the turns over the original context above and below which a
-	 * frequency is left alone and is scaled fully. */
-	double yarn_log_mul; /* of latent attention: what scales the scores, in place of cos and sin; 0: not stated */
-	double yarn_ext_factor, yarn_attn_factor, yarn_beta_fast, yarn_beta_slow;
+	double rope_attn_factor;        /* of cos and sin: 1, mostly; for yarn times 1 + 0.1 ln(factor) where factor > 1 */
+	double yarn_log_mul;            /* of latent attention: what scales the scores, in place of cos and sin; 0: not stated */
 };
 
 /* A tensor, looked up by name in whichever file holds it. */

@@ -35,7 +35,7 @@ set_up(void)
 {
 	const struct hparams hp = { .n_layers = 1, .dim = 4, .n_heads = 2, .n_kv_heads = 1, .head_dim = 2, .ffn = 4,
 		.n_vocab = 257, .context = 4, .rope_dim = 2, .rope_theta = 10000, .norm_eps = 1e-5, .rope_factor = 1,
-		.yarn_attn_factor = 1 };
+		.rope_attn_factor = 1 };
 	const struct trainer_options o = { .threads = 1, .context = 4 };
 
 	if (trainer)

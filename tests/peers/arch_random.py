@@ -54,6 +54,10 @@ MODELS = {
     "gemma3-deep": spec("gemma3", (4, 1, 16, 64, 13), LLAMA[0] + " attn_q_norm attn_k_norm post_attention_norm post_ffw_norm", LLAMA[1],
                         keys={"attention.sliding_window": 40, "rope.freq_base": 1000000.0}),
 }
+# Of the keys of YaRN's numbers llama.cpp reads attn_factor alone.
+YARN = {"rope.scaling.type": "yarn", "rope.scaling.factor": 6.0, "rope.scaling.original_context_length": 32, "rope.scaling.attn_factor": 1.25,
+        "rope.scaling.yarn_ext_factor": 0.5, "rope.scaling.yarn_attn_factor": 1.5, "rope.scaling.yarn_beta_fast": 4.0, "rope.scaling.yarn_beta_slow": 2.0}
+MODELS["llama-yarn-keys"] = spec("llama", (4, 2, 32, 80, 2), *LLAMA, ends="output.weight", keys=YARN)
 EXPERTS = {"expert_count": 5, "expert_used_count": 2, "expert_feed_forward_length": 40}
 MODELS["qwen2moe"] = spec("qwen2moe", (4, 2, 16, 72, 3), LLAMA[0], "q k v output router gates ups downs shared_gate shared_up shared_down",
                           "q k v", "output.weight", dict(EXPERTS, expert_shared_feed_forward_length=72))
@@ -73,6 +77,8 @@ LATENT = {"attention.kv_lora_rank": 20, "attention.key_length": 28, "attention.v
 MODELS["deepseek2-lite"] = spec("deepseek2", (3, 1, 8, 40, 27), "attn_norm ffn_norm", "", ends="output.weight", keys=dict(LATENT, **{
     "expert_gating_func": 1, "rope.scaling.type": "yarn", "rope.scaling.factor": 4.0, "rope.scaling.original_context_length": 64,
     "rope.scaling.yarn_log_multiplier": 0.0707}))
+MODELS["deepseek2-yarn-keys"] = spec("deepseek2", (2, 1, 8, 40, 2), "attn_norm ffn_norm", "", ends="output.weight", keys=dict(LATENT, **YARN, **{
+    "expert_gating_func": 1, "attention.q_lora_rank": 36}))
 MODELS["deepseek2-groups"] = spec("deepseek2", (2, 1, 8, 40, 3), "attn_norm ffn_norm", "", ends="output.weight", keys=dict(LATENT, **{
     "expert_gating_func": 2, "attention.q_lora_rank": 36, "expert_group_count": 3, "expert_group_used_count": 2, "expert_weights_norm": True}))
 

@@ -199,7 +199,7 @@ set_up(struct setting *s, const struct shape *x)
 	const struct hparams hp = { .arch = "llama", .n_layers = x->layers, .dim = x->dim, .n_heads = x->heads,
 		.n_kv_heads = x->kv_heads, .head_dim = x->dim / x->heads, .ffn = x->ffn, .n_vocab = x->vocab, .context = x->context,
 		.rope_dim = x->dim / x->heads, .rope_theta = 100, .norm_eps = 1e-3, .rope_scaling = ROPE_NONE, .rope_factor = 1,
-		.yarn_attn_factor = 1 };
+		.rope_attn_factor = 1 };
 	const struct trainer_options o = { .threads = x->threads, .context = x->context, .beta1 = 0.9, .beta2 = 0.95,
 		.epsilon = 1e-8 };
 	size_t n = x->sequences * (x->context + 1);
