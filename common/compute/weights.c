@@ -83,6 +83,8 @@ load_latent(struct latent *l, const struct model *m, const struct adapter_list *
 	if (model_part(m, number, LATENT_KV_A_NORM, &p))
 		l->kv_norm.w = weight_floats(&p);
 	l->heads = m->hp.n_heads;
+	if (m->hp.kv_b_whole)
+		return weights_load_kv_b(l, m, adapters, number, pool);
 	return weight_load_each(&l->k_b, l->heads, m, number, LATENT_K_B, pool) < 0 ? -1 : weight_load_each(&l->v_b, l->heads, m, number, LATENT_V_B, pool);
 }
 

@@ -1,4 +1,7 @@
-/* weights_impl.h: what the files that load weights share: weights.c and weights_recurrent.c, of layers, and weights_matrix.c, of one matrix. */
+/*
+ * weights_impl.h: what the files that load weights share: weights.c, weights_latent.c and weights_recurrent.c, of layers, and weights_matrix.c,
+ * of one matrix.
+ */
 #ifndef MAI_COMPUTE_WEIGHTS_IMPL_H
 #define MAI_COMPUTE_WEIGHTS_IMPL_H
 
@@ -15,6 +18,15 @@ int weight_load_each(struct weight **to, uint32_t n, const struct model *m, uint
 /* weights_recurrent.c: those of a layer that does not attend. 0, or -1 with a reason. */
 int mamba_load(struct layer *l, const struct model *m, const struct adapter_list *adapters, uint32_t number, struct pool *pool);
 int rwkv_load(struct layer *l, const struct model *m, const struct adapter_list *adapters, uint32_t number, struct pool *pool);
+
+/* k_b and v_b of latent attention, out of the one matrix that older files have of both. 0, or -1 with a reason. */
+int weights_load_kv_b(struct latent *l, const struct model *m, const struct adapter_list *adapters, uint32_t number, struct pool *pool);
+
+/* w->rows rows of w->cols, plain and of its type, into memory of its own. 0, or -1 with a reason. */
+int weight_interleave(struct weight *w, const void *plain, struct pool *pool);
+
+/* Refuses adapters of a tensor that is several matrices in one. */
+int weight_no_adapter(const struct model *m, const struct adapter_list *l, const char *name);
 
 void weight_free(struct weight *w);
 void weight_free_each(struct weight *w, uint32_t n); /* NULL: nothing */

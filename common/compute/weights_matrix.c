@@ -35,9 +35,8 @@ set_tiles(struct weight *w, struct tile_place p)
 	w->scales = p.scales;
 }
 
-/* w->rows rows of a plain matrix. */
-static int
-interleave(struct weight *w, const void *plain, struct pool *pool)
+int
+weight_interleave(struct weight *w, const void *plain, struct pool *pool)
 {
 	uint64_t bytes;
 
@@ -74,7 +73,7 @@ load_b(struct weight *b, const struct adapter_pair *p, struct pool *pool)
 	*b = (struct weight){ .type = TYPE_F32, .rows = p->b->ne[1], .cols = p->b->ne[0] };
 	if (plain) {
 		scaled_rows(plain, p->b, p->scale);
-		rc = interleave(b, plain, pool);
+		rc = weight_interleave(b, plain, pool);
 	}
 	free(plain);
 	return rc;
@@ -99,7 +98,7 @@ load_pairs(struct low_rank *low, const struct adapter_list *l, const char *name,
 		if (load_b(&low->b[low->n++], p, pool) < 0)
 			goto out;
 	}
-	rc = interleave(&low->a, plain, pool);
+	rc = weight_interleave(&low->a, plain, pool);
 out:
 	free(plain);
 	return rc;
@@ -142,7 +141,7 @@ cut_rows(struct weight *w, const uint8_t *matrix, uint64_t rows, uint64_t first,
 
 	if (plain) {
 		tile_unpack(plain, matrix, w->type, rows, w->cols, 0, tile_whole(rows) / TILE_ROWS);
-		rc = interleave(w, plain + first * row_bytes(w), pool);
+		rc = weight_interleave(w, plain + first * row_bytes(w), pool);
 	}
 	free(plain);
 	return rc;
@@ -160,7 +159,7 @@ load_matrix(struct weight *w, const struct model *m, const struct model_part *p,
 		return err_set(ERR_DATA, "%s: tensor %s has type %s, which mai-run does not compute", m->files[0]->path, p->name,
 		    type_info(t->type)->name);
 	if (!type_is_tiled(t->type))
-		return interleave(w, matrix + p->first * row_bytes(w), pool);
+		return weight_interleave(w, matrix + p->first * row_bytes(w), pool);
 	if ((uintptr_t)matrix % TILE_ALIGNMENT != 0)
 		return err_set(ERR_DATA, "%s: tensor %s does not lie at a multiple of %d bytes", m->files[0]->path, p->name, TILE_ALIGNMENT);
 	if (p->first % TILE_ROWS != 0)
@@ -176,16 +175,20 @@ weight_load_rows(struct weight *w, const struct model *m, const struct model_par
 }
 
 int
+weight_no_adapter(const struct model *m, const struct adapter_list *l, const char *name)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (adapter_find(l->at[i], name))
+			return err_set(ERR_DATA, "%s: an adapter of %s, which is several matrices in one, can't be applied", m->files[0]->path, name);
+	return 0;
+}
+
+int
 weight_load(struct weight *w, const struct model *m, const struct adapter_list *l, const struct model_part *p, struct pool *pool)
 {
 	if (weight_load_rows(w, m, p, pool) < 0)
 		return -1;
-	if (!p->is_cut)
-		return load_adapters(w, l, p->name, pool);
-	for (size_t i = 0; i < l->n; i++)
-		if (adapter_find(l->at[i], p->name))
-			return err_set(ERR_DATA, "%s: an adapter of %s, which is several matrices in one, can't be applied", m->files[0]->path, p->name);
-	return 0;
+	return p->is_cut ? weight_no_adapter(m, l, p->name) : load_adapters(w, l, p->name, pool);
 }
 
 const float *
@@ -215,7 +218,7 @@ int
 weight_load_row(struct weight *w, const struct model_part *p, struct pool *pool)
 {
 	*w = (struct weight){ .type = TYPE_F32, .rows = 1, .cols = p->rows, .tensor = p->tensor };
-	return interleave(w, p->tensor->data, pool);
+	return weight_interleave(w, p->tensor->data, pool);
 }
 
 void

@@ -24,6 +24,7 @@ const struct arch_tensor arch_layer[ARCH_SLOTS] = {
 	[LATENT_KV_A_NORM] = { "attn_kv_a_norm.weight", SIZE_LATENT_KV, SIZE_ONE, SIZE_ONE },
 	[LATENT_K_B] = { "attn_k_b.weight", SIZE_LATENT_KEY, SIZE_LATENT_KV, SIZE_HEAD_COUNT },
 	[LATENT_V_B] = { "attn_v_b.weight", SIZE_LATENT_KV, SIZE_LATENT_VALUE, SIZE_HEAD_COUNT },
+	[LATENT_KV_B] = { "attn_kv_b.weight", SIZE_LATENT_KV, SIZE_LATENT_HEADS, SIZE_ONE },
 	[ATTN_OUTPUT] = { "attn_output.weight", SIZE_OUT_HEADS, SIZE_DIM, SIZE_ONE },
 	[ATTN_OUTPUT_BIAS] = { "attn_output.bias", SIZE_DIM, SIZE_ONE, SIZE_ONE },
 	[ATTN_POST_NORM] = { "post_attention_norm.weight", SIZE_DIM, SIZE_ONE, SIZE_ONE },
@@ -138,8 +139,7 @@ static const struct arch archs[] = {
 	    .needs = BIT(ATTN_NORM) | MATRICES | BIT(FFN_GATE) | QKV_BIASES | BIT(ATTN_OUTPUT_BIAS) | BIT(ATTN_SINKS) | BIT(ATTN_POST_NORM) | EXPERT_BIASES,
 	    .norm_between = true, .window_period = 2 },
 	{ .name = "deepseek2", .rope = ROPE_PAIRS, .ends = PLAIN_ENDS, .keys = KEY_EXPERTS | KEY_GATING | KEY_LATENT,
-	    .needs = BIT(ATTN_NORM) | BIT(LATENT_KV_A) | BIT(LATENT_KV_A_NORM) | BIT(LATENT_K_B) | BIT(LATENT_V_B) | BIT(ATTN_OUTPUT) | BIT(FFN_NORM) |
-	        BIT(FFN_GATE) | BIT(FFN_UP) | BIT(FFN_DOWN),
+	    .needs = BIT(ATTN_NORM) | BIT(LATENT_KV_A) | BIT(LATENT_KV_A_NORM) | BIT(ATTN_OUTPUT) | BIT(FFN_NORM) | BIT(FFN_GATE) | BIT(FFN_UP) | BIT(FFN_DOWN),
 	    .may = BIT(ATTN_Q) | BIT(LATENT_Q_A) | BIT(LATENT_Q_A_NORM) | BIT(LATENT_Q_B) | BIT(EXPERTS_BIAS) | BIT(SHARED_GATE) | BIT(SHARED_UP) | BIT(SHARED_DOWN) },
 	{ .name = "phi3", .rope = ROPE_HALVES, .needs = LLAMA, .ends = PLAIN_ENDS | END(ROPE_LONG) | END(ROPE_SHORT),
 	    .keys = KEY_WINDOW_UNUSED, .fused_gate = true },

@@ -49,6 +49,8 @@ size_of(const struct hparams *hp, enum arch_size s)
 		return hp->q_head - hp->rope_dim;
 	case SIZE_LATENT_VALUE:
 		return hp->out_head;
+	case SIZE_LATENT_HEADS:
+		return (uint64_t)hp->n_heads * (size_of(hp, SIZE_LATENT_KEY) + hp->out_head);
 	case SIZE_SSM_INNER:
 		return hp->ssm.inner;
 	case SIZE_SSM_BOTH:
@@ -182,15 +184,17 @@ check_part(const struct model *m, uint32_t layer, const struct model_part *p, en
 	return check_tensors(m, p->tensor, p->name, cols, rows, arch_layer[slot].many == SIZE_ONE ? 1 : size_of(&m->hp, arch_layer[slot].many));
 }
 
-/* The tensors of a layer; of latent attention queries go one way or the other. */
+/* The tensors of a layer; of latent attention queries go one way or the other, and keys and values are apart or not. */
 static arch_slots
 needs(const struct hparams *hp, uint32_t layer)
 {
 	const arch_slots one = 1, by_way = one << LATENT_Q_A | one << LATENT_Q_A_NORM | one << LATENT_Q_B;
 	arch_slots all = arch_needs(hp->how, hparams_has_experts(hp, layer));
 
-	if (hp->how->keys & KEY_LATENT)
+	if (hp->how->keys & KEY_LATENT) {
 		all |= hp->q_lora > 0 ? by_way : one << ATTN_Q;
+		all |= hp->kv_b_whole ? one << LATENT_KV_B : one << LATENT_K_B | one << LATENT_V_B;
+	}
 	return all;
 }
 

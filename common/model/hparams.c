@@ -306,14 +306,20 @@ static int
 read_latent(struct hparams *hp, const struct gguf *g)
 {
 	uint32_t key = hp->head_dim, value = hp->head_dim;
+	struct field f = { .g = g };
 
 	hp->q_head = hp->out_head = hp->head_dim;
 	if (!hp->how || !(hp->how->keys & KEY_LATENT))
 		return 0;
 	if (count(g, hp, "attention.q_lora_rank", MODEL_MAX_DIM, &hp->q_lora) < 0 || count(g, hp, "attention.kv_lora_rank", MODEL_MAX_DIM, &hp->kv_lora) < 0 ||
-	    count(g, hp, "attention.key_length_mla", MODEL_MAX_DIM, &key) < 0 || count(g, hp, "attention.value_length_mla", MODEL_MAX_DIM, &value) < 0 ||
+	    count(g, hp, "attention.key_length_mla", MODEL_MAX_DIM, &key) < 0 || count(g, hp, "attention.value_length", MODEL_MAX_DIM, &value) < 0 ||
+	    count(g, hp, "attention.value_length_mla", MODEL_MAX_DIM, &value) < 0 ||
 	    number(g, hp, "rope.scaling.yarn_log_multiplier", &hp->yarn_log_mul) < 0)
 		return -1;
+	/* Older files state the sizes of heads as others do, and so many heads of keys, though here too all share one. */
+	hp->kv_b_whole = !gguf_find(g, named(&f, hp, "attention.key_length_mla"));
+	if (hp->kv_b_whole)
+		hp->n_kv_heads = 1;
 	hp->head_dim = hp->kv_lora + hp->rope_dim;
 	hp->q_head = key;
 	hp->out_head = value;

@@ -64,6 +64,7 @@ struct hparams {
 	 * head_dim is both together. q_head and out_head are what attn_q makes and attn_output takes of a head: head_dim without.
 	 */
 	uint32_t q_lora, kv_lora, q_head, out_head; /* q_lora 0: queries come of the hidden state at once */
+	bool kv_b_whole;                            /* what makes heads of the kv_lora numbers is one matrix */
 	struct {
 		uint32_t inner, states, taps, rank; /* channels, numbers of the state of each, positions of its convolution, columns of ssm_dt */
 		bool norms;                         /* of what ssm_x gives, without weights */

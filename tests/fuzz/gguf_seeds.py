@@ -82,6 +82,8 @@ LATENT = {b"attn_norm.weight": (32,), b"ffn_norm.weight": (32,), b"attn_q_a.weig
           b"attn_output.weight": (16, 32), b"ffn_gate_inp.weight": (32, 4), b"exp_probs_b.bias": (4,), b"ffn_gate_exps.weight": (32, 32, 4),
           b"ffn_up_exps.weight": (32, 32, 4), b"ffn_down_exps.weight": (32, 32, 4), b"ffn_gate_shexp.weight": (32, 32), b"ffn_up_shexp.weight": (32, 32),
           b"ffn_down_shexp.weight": (32, 32)}
+WHOLE_KEYS = {**{k: v for k, v in LATENT_KEYS.items() if not k.endswith(b"_mla")}, b"attention.key_length": 8, b"attention.value_length": 8}
+WHOLE = {**{k: v for k, v in LATENT.items() if k not in (b"attn_k_b.weight", b"attn_v_b.weight")}, b"attn_kv_b.weight": (16, 24)}
 BERT = {name + end: shape for name, rows, cols in ((b"attn_q", 32, 32), (b"attn_k", 32, 32), (b"attn_v", 32, 32), (b"attn_output", 32, 32),
                                                   (b"ffn_up", 32, 32), (b"ffn_down", 32, 32), (b"attn_output_norm", 0, 32), (b"layer_output_norm", 0, 32))
         for end, shape in ((b".weight", (cols, rows) if rows else (cols,)), (b".bias", (cols,)))}
@@ -158,6 +160,7 @@ def main():
             (23, 272), (30, 1024), (39, 272))]),
         "gpt-oss": other(b"gpt-oss", OSS_KEYS, OSS),
         "deepseek2": other(b"deepseek2", LATENT_KEYS, LATENT),
+        "deepseek2-whole": other(b"deepseek2", WHOLE_KEYS, WHOLE),
         "bert": other(b"bert", {b"attention.layer_norm_epsilon": 1e-5, b"pooling_type": 2}, BERT),
         "mamba": other(b"mamba", MAMBA_KEYS, MAMBA),
         "rwkv7": other(b"rwkv7", RWKV_KEYS, RWKV),

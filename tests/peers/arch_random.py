@@ -81,6 +81,10 @@ MODELS["deepseek2-yarn-keys"] = spec("deepseek2", (2, 1, 8, 40, 2), "attn_norm f
     "expert_gating_func": 1, "attention.q_lora_rank": 36}))
 MODELS["deepseek2-groups"] = spec("deepseek2", (2, 1, 8, 40, 3), "attn_norm ffn_norm", "", ends="output.weight", keys=dict(LATENT, **{
     "expert_gating_func": 2, "attention.q_lora_rank": 36, "expert_group_count": 3, "expert_group_used_count": 2, "expert_weights_norm": True}))
+# As older files have it: attn_kv_b whole, and the sizes of heads, and how many there are of keys, as other architectures have them.
+MODELS["deepseek2-whole"] = spec("deepseek2", (3, 3, 8, 40, 3), "attn_norm ffn_norm", "", ends="output.weight", keys=dict(
+    {k: v for k, v in LATENT.items() if not k.endswith("_mla")}, **{"expert_gating_func": 1, "attention.q_lora_rank": 36, "attention.key_length": 24,
+                                                                    "attention.value_length": 12}))
 
 
 # Recurrent: shape is two factors of dim, ffn, layers.
@@ -117,15 +121,20 @@ def recurrent_tensors(m, dim, layer):
 def latent_tensors(m, dim, layer):
     """Name, shape, mean and spread of those tensors of a layer that are its own, and not in every layer."""
     k, (heads, _, rope, ffn, _) = m["keys"], m["shape"]
-    key, value, low, q = k["attention.key_length_mla"], k["attention.value_length_mla"], k["attention.kv_lora_rank"], k.get("attention.q_lora_rank")
+    whole, low, q = "attention.key_length_mla" not in k, k["attention.kv_lora_rank"], k.get("attention.q_lora_rank")
+    key, value = (k["attention." + name + "_length" + ("" if whole else "_mla")] for name in ("key", "value"))
     n, wide = k["expert_count"], k["expert_feed_forward_length"]
     both = k["expert_shared_count"] * wide
     if q:
         yield from [("attn_q_a.weight", (dim, q)), ("attn_q_a_norm.weight", (q,)), ("attn_q_b.weight", (q, heads * key))]
     else:
         yield "attn_q.weight", (dim, heads * key)
-    yield from [("attn_kv_a_mqa.weight", (dim, low + rope)), ("attn_kv_a_norm.weight", (low,)), ("attn_k_b.weight", (key - rope, low, heads)),
-                ("attn_v_b.weight", (low, value, heads)), ("attn_output.weight", (heads * value, dim))]
+    yield from [("attn_kv_a_mqa.weight", (dim, low + rope)), ("attn_kv_a_norm.weight", (low,))]
+    if whole:
+        yield "attn_kv_b.weight", (low, heads * (key - rope + value))
+    else:
+        yield from [("attn_k_b.weight", (key - rope, low, heads)), ("attn_v_b.weight", (low, value, heads))]
+    yield "attn_output.weight", (heads * value, dim)
     if layer < k["leading_dense_block_count"]:
         yield from [("ffn_gate.weight", (dim, ffn)), ("ffn_up.weight", (dim, ffn)), ("ffn_down.weight", (ffn, dim))]
         return

@@ -50,7 +50,7 @@ put_count(struct out *o, const char *arch, const char *suffix, uint32_t v)
 }
 
 static void
-put_keys(struct out *o, const char *arch)
+put_keys(struct out *o, const char *arch, uint32_t key_length)
 {
 	const struct sizes *s = o->s;
 	char key[128];
@@ -60,7 +60,7 @@ put_keys(struct out *o, const char *arch)
 	put_count(o, arch, "embedding_length", s->dim);
 	put_count(o, arch, "attention.head_count", s->heads);
 	put_count(o, arch, "attention.head_count_kv", 1);
-	put_count(o, arch, "attention.key_length", s->head);
+	put_count(o, arch, "attention.key_length", key_length);
 	put_count(o, arch, "attention.value_length", s->head);
 	put_count(o, arch, "feed_forward_length", s->ffn);
 	put_count(o, arch, "context_length", 128);
@@ -86,7 +86,7 @@ put_fused(struct out *o)
 {
 	const struct sizes *s = o->s;
 
-	put_keys(o, "phi3");
+	put_keys(o, "phi3", s->head);
 	put_ends(o);
 	put(o, "blk.0.attn_qkv.weight", s->dim, (s->heads + 2) * s->head, 0);
 	put(o, "blk.0.attn_output.weight", s->heads * s->head, s->dim, 0);
@@ -99,7 +99,7 @@ put_experts(struct out *o)
 {
 	const struct sizes *s = o->s;
 
-	put_keys(o, "llama");
+	put_keys(o, "llama", s->head);
 	put_count(o, "llama", "expert_count", EXPERTS);
 	put_count(o, "llama", "expert_used_count", 2);
 	put_ends(o);
@@ -115,25 +115,44 @@ put_experts(struct out *o)
 
 /* Keys are of `dim` numbers and PAIRS rotated ones. */
 static void
-put_latent(struct out *o)
+put_latent(struct out *o, bool whole)
 {
 	const struct sizes *s = o->s;
 
-	put_keys(o, "deepseek2");
+	put_keys(o, "deepseek2", whole ? s->dim + PAIRS : s->head);
+	if (!whole) {
+		put_count(o, "deepseek2", "attention.key_length_mla", s->dim + PAIRS);
+		put_count(o, "deepseek2", "attention.value_length_mla", s->head);
+	}
 	put_count(o, "deepseek2", "attention.kv_lora_rank", s->dim);
-	put_count(o, "deepseek2", "attention.key_length_mla", s->dim + PAIRS);
-	put_count(o, "deepseek2", "attention.value_length_mla", s->head);
 	put_count(o, "deepseek2", "rope.dimension_count", PAIRS);
 	put_ends(o);
 	put(o, "blk.0.attn_q.weight", s->dim, s->heads * (s->dim + PAIRS), 0);
 	put(o, "blk.0.attn_kv_a_mqa.weight", s->dim, s->dim + PAIRS, 0);
 	put(o, "blk.0.attn_kv_a_norm.weight", s->dim, 0, 0);
-	put(o, "blk.0.attn_k_b.weight", s->dim, s->dim, s->heads);
-	put(o, "blk.0.attn_v_b.weight", s->dim, s->head, s->heads);
+	if (whole)
+		put(o, "blk.0.attn_kv_b.weight", s->dim, s->heads * (s->dim + s->head), 0);
+	else {
+		put(o, "blk.0.attn_k_b.weight", s->dim, s->dim, s->heads);
+		put(o, "blk.0.attn_v_b.weight", s->dim, s->head, s->heads);
+	}
 	put(o, "blk.0.attn_output.weight", s->heads * s->head, s->dim, 0);
 	put(o, "blk.0.ffn_gate.weight", s->dim, s->ffn, 0);
 	put(o, "blk.0.ffn_up.weight", s->dim, s->ffn, 0);
 	put(o, "blk.0.ffn_down.weight", s->ffn, s->dim, 0);
+}
+
+static void
+put_heads(struct out *o)
+{
+	put_latent(o, false);
+}
+
+/* Of which k_b, transposed, is f32. */
+static void
+put_heads_in_one(struct out *o)
+{
+	put_latent(o, true);
 }
 
 /* ---- both of a model ---- */
@@ -258,6 +277,17 @@ check_model(void (*make)(struct out *), const char *what, const struct sizes *s,
 	clear(in_dir("parts"));
 }
 
+/* Heads whose values, below their keys and the heads before, don't begin with a tile. */
+static size_t
+values_cut(const struct sizes *s)
+{
+	size_t n = 0;
+
+	for (size_t h = 0; h < s->heads; h++)
+		n += (h * (s->dim + s->head) + s->dim) % 16 != 0;
+	return n;
+}
+
 int
 main(void)
 {
@@ -275,7 +305,8 @@ main(void)
 		size_t values = some[i].heads * some[i].head + some[i].head;
 		check_model(put_fused, "fused matrices", &some[i], values % 16 != 0, pool);
 		check_model(put_experts, "experts", &some[i], 0, pool);
-		check_model(put_latent, "heads of latent attention", &some[i], 0, pool);
+		check_model(put_heads, "heads of latent attention", &some[i], 0, pool);
+		check_model(put_heads_in_one, "heads in one matrix", &some[i], some[i].heads + values_cut(&some[i]), pool);
 	}
 	check_model(put_fused, "fused matrices", &odd, 2, pool); /* values and up */
 	check_model(put_experts, "experts", &odd, 0, pool);
