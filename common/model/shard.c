@@ -42,7 +42,9 @@ shard_holds(const struct shard_part *p, struct gguf_string name)
 bool
 shard_interleaves(const struct shard_part *p, const struct gguf_tensor *t)
 {
-	if (t->n_dims < 2 || t->n_dims > 3 || !tile_supports(plain_type(t)))
+	bool vector = t->n_dims == 3 && t->ne[1] == 1 && t->ne[2] == 1;
+
+	if (t->n_dims < 2 || t->n_dims > 3 || vector || !tile_supports(plain_type(t)))
 		return false;
 	if (gguf_string_is(t->name, "token_embd.weight"))
 		return p->tied && p->i == p->n - 1;
