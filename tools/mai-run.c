@@ -31,7 +31,8 @@ static struct {
 	enum stream_dtype kv_dtype; /* which kv_type names; the types of GGUF have the same numbers */
 	double draft_p_min;
 	struct opt_list adapters;
-	bool pin, shift, echo, score, perplexity, bench, json, check;
+	bool pin, shift, echo, score, perplexity, json, check;
+	const char *bench;
 	struct sampling_options sampling;
 	struct open open; /* what a sequence wants, of all these */
 } o = { .batch = 16, .draft_max = 16, .draft_p_min = 0.75, .bos = -1, .keep = 1, .sampling = SAMPLING_DEFAULTS };
@@ -44,7 +45,7 @@ static const struct opt opts[] = {
 	{ 0, "imatrix", "FILE", OPT_STR, &o.imatrix, 0, 0, "write how large the inputs of each matrix are, for quantize" },
 	{ 0, "bos", "ID", OPT_INT, &o.bos, 0, MODEL_MAX_VOCAB, "what each window of --perplexity or --imatrix begins with (BOS)" },
 	{ 0, "embed", "mean|cls|last", OPT_MAYBE, &o.embed, 0, 0, "give an embedding of each sequence" },
-	{ 0, "bench", NULL, OPT_FLAG, &o.bench, 0, 0, "measure the speed of prefill and decode" },
+	{ 0, "bench", "N[,DEPTH]", OPT_MAYBE, &o.bench, 0, 0, "measure prefill, and decode of N sequences behind DEPTH positions (1,0)" },
 	{ 't', "threads", "N", OPT_INT, &o.threads, 1, POOL_MAX_THREADS, "threads (as many as cores)" },
 	{ 0, "pin", NULL, OPT_FLAG, &o.pin, 0, 0, "bind each thread to a core of its own" },
 	{ 'c', "context", "N", OPT_INT, &o.context, 1, MODEL_MAX_CONTEXT, "positions of a sequence (the model's)" },
@@ -75,7 +76,7 @@ static const struct opt_tool tool = {
 	"mai-run -n N --via PIPELINE [sampling]\n"
 	"mai-run --score|--perplexity|--embed SHARD... | --via PIPELINE\n"
 	"mai-run --imatrix FILE SHARD...\n"
-	"mai-run --bench SHARD...",
+	"mai-run --bench[=N[,DEPTH]] SHARD...",
 	"Runs a language model, or shards of one: rows in, rows out.",
 	opts,
 };
@@ -110,6 +111,26 @@ first_given(const struct given *list, size_t n)
 	return NULL;
 }
 
+static struct bench_options bench = { .sequences = 1 };
+
+/* N or N,DEPTH */
+static bool
+read_bench(const char *text)
+{
+	char first[16] = "";
+	size_t n = strcspn(text, ",");
+	int64_t sequences, positions = 0;
+
+	if (n >= sizeof first)
+		return false;
+	memcpy(first, text, n);
+	if (!opt_number(first, 1, ENGINE_BATCH, &sequences) || (text[n] && !opt_number(text + n + 1, 0, MODEL_MAX_CONTEXT, &positions)))
+		return false;
+	bench.sequences = (uint32_t)sequences; /* both are within what was asked for */
+	bench.positions = (uint32_t)positions;
+	return true;
+}
+
 static int
 check_options(int operands)
 {
@@ -117,7 +138,7 @@ check_options(int operands)
 		{ o.kv_save != NULL, "--kv-save" }, { o.check, "--check" } };
 	const struct given of_generating[] = { { o.shift, "--context-shift" }, { o.draft != NULL, "--draft" } };
 	const char *option;
-	int modes = (o.n != NULL) + o.score + o.perplexity + (o.embed != NULL) + (o.imatrix != NULL) + o.bench;
+	int modes = (o.n != NULL) + o.score + o.perplexity + (o.embed != NULL) + (o.imatrix != NULL) + (o.bench != NULL);
 
 	if (modes > 1)
 		return opt_usage(&tool, "-n, --score, --perplexity, --embed, --imatrix and --bench exclude each other");
@@ -131,6 +152,8 @@ check_options(int operands)
 		return opt_usage(&tool, "no model given");
 	if (o.embed && *o.embed && strcmp(o.embed, "mean") && strcmp(o.embed, "cls") && strcmp(o.embed, "last"))
 		return opt_usage(&tool, "'%s' is no way to pool: mean, cls or last", o.embed);
+	if (o.bench && *o.bench && !read_bench(o.bench))
+		return opt_usage(&tool, "'%s' is no number of sequences, and of positions", o.bench);
 	if (o.bos >= 0 && !o.perplexity && !o.imatrix)
 		return opt_usage(&tool, "--bos goes with --perplexity or --imatrix");
 	if ((o.perplexity || o.imatrix) && o.context > 0 && o.context < 3)
@@ -438,8 +461,10 @@ run(struct run *r, int n, char **operand, struct outcome *sum)
 		return -1;
 	if (!o.via && load(r, n, operand) < 0)
 		return -1;
-	if (o.bench)
-		return bench_run(r->model, r->engine, o.json);
+	if (o.bench) {
+		bench.json = o.json;
+		return bench_run(r->model, r->engine, &bench);
+	}
 	/* A part of a model that pools embeddings is the last stage of a pipeline, not its driver. */
 	if (o.n || o.score || o.perplexity || o.imatrix || (o.embed && (o.via || r->model->has_embedding)))
 		return drive(r, sum);

@@ -524,3 +524,14 @@ drafts() {
 		[[ $stderr == *"blk.0.ffn_up.weight, row 0, column 0"* ]] || fail "$type: $stderr"
 	done
 }
+
+@test "--bench: so many sequences, behind so many positions" {
+	run -0 mai-run --bench=3,20 --json "$M"
+	jq -e '.sequences == 3 and .positions == 20 and .prefill_tokens_per_second > 0 and .decode_tokens_per_second > 0' <<<"$output"
+	for wrong in 0 3, x,1 3,-1 600; do
+		run -2 --separate-stderr mai-run "--bench=$wrong" "$M"
+		[[ $stderr == "mai-run: '$wrong' is no number of sequences, and of positions"* ]]
+	done
+	run -3 --separate-stderr mai-run --bench=2,512 "$M"
+	[ "$stderr" = "mai-run: the benchmark needs a context of 513 and memory for it" ]
+}
