@@ -30,6 +30,7 @@ import() {
 @test "of each architecture tensors and keys come back, byte for byte, and compute the same" {
 	names=
 	for name in $computed $encoders; do
+		[[ " $recurrent " != *" $name "* ]] || continue # not imported
 		case $name in
 		types-f32 | types-f16 | types-bf16) names+=" $name" ;;
 		types-* | llama-rope-freqs) ;; # blocks that weights don't come in; factors that no formula gives

@@ -2,14 +2,13 @@
 
 load setup
 load stream
-
-models='mamba rwkv7'
+load arch
 
 setup() {
 	need_numpy
 	need_shared models/arch/rwkv7.gguf
 	cd "$BATS_TEST_TMPDIR" || return
-	for name in $models; do
+	for name in $recurrent; do
 		ln -s "$(realpath "$SHARED/models/arch/$name.gguf")" $name.gguf
 		mai-shard split -q -n 2 -o $name $name.gguf
 	done
@@ -34,7 +33,7 @@ generate() {
 	for i in 1 2 3 4 5; do
 		echo "$begin $i 9"
 	done | mai-cat --from-ids >in
-	for name in $models; do
+	for name in $recurrent; do
 		generate -b 1 $name.gguf <in | mai-cat --ids >alone
 		generate $name.gguf <in | mai-cat --ids | cmp - alone
 		generate --via "mai-run $name/0.gguf | mai-run $name/1.gguf" <in | mai-cat --ids | cmp - alone
@@ -47,7 +46,7 @@ generate() {
 	prompts "$begin" >begin.mai
 	prompts "$begin 7 8 9" >more.mai
 	prompts "${begin% *} 7 8 9" >other.mai
-	for name in $models; do
+	for name in $recurrent; do
 		generate $name.gguf <more.mai >want.mai
 		generate $name.gguf <other.mai >want.other.mai
 		mai-run -n 0 --kv-save state.gguf $name.gguf <begin.mai >none.mai
@@ -74,7 +73,7 @@ generate() {
 	done >>frames
 	echo '{"type":"end"}' >>frames
 	mai-cat --from-json <frames >in
-	for name in $models; do
+	for name in $recurrent; do
 		mai-run $name.gguf <in 2>err | mai-cat --json | jq -c 'select(.type == "close") | [.seq, .pos, .reason]' >closes || :
 		printf '[13,0,"refused"]\n[0,3,"refused"]\n' | diff closes - || fail "$name" "$(cat err)"
 	done
@@ -93,7 +92,7 @@ generate() {
 
 @test "a text goes on beyond its context as one that is cut and sent again by hand" {
 	prompts "$begin" >in
-	for name in $models; do
+	for name in $recurrent; do
 		# 9 tokens come within 50 positions; then the first, and what stands behind the half of the others that is dropped
 		generate -c 50 --context-shift $name.gguf <in | mai-cat --ids >all
 		read -ra ids < <(generate $name.gguf <in | mai-cat --ids)
