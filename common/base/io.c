@@ -49,8 +49,9 @@ io_read(int fd, void *data, size_t n, const char *name)
 	return (ssize_t)got;
 }
 
-int
-io_read_some(int fd, struct buf *to, size_t most, const char *name)
+/* Appends what is left to read, but at most so many bytes. */
+static int
+read_some(int fd, struct buf *to, size_t most, const char *name)
 {
 	const size_t piece = 1 << 16;
 	ssize_t n;
@@ -68,7 +69,7 @@ io_read_some(int fd, struct buf *to, size_t most, const char *name)
 int
 io_read_all(int fd, struct buf *to, const char *name)
 {
-	return io_read_some(fd, to, SIZE_MAX, name);
+	return read_some(fd, to, SIZE_MAX, name);
 }
 
 void
@@ -105,7 +106,7 @@ int
 io_read_file(struct buf *to, const char *path, size_t most)
 {
 	size_t one_more = most < SIZE_MAX ? most + 1 : most, had = to->len;
-	int fd = io_open(path), rc = fd < 0 ? -1 : io_read_some(fd, to, one_more, path);
+	int fd = io_open(path), rc = fd < 0 ? -1 : read_some(fd, to, one_more, path);
 
 	if (fd > STDIN_FILENO)
 		close(fd);

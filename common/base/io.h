@@ -20,9 +20,8 @@ int io_write(int fd, const void *data, size_t n, const char *name);
 /* Reads until n bytes or the end of the file. Returns how many, or -1. */
 ssize_t io_read(int fd, void *data, size_t n, const char *name);
 
-/* Appends all that is left to read, or with a bound the first `most` bytes of it. Returns 0 or -1. */
+/* Appends all that is left to read. Returns 0 or -1. */
 int io_read_all(int fd, struct buf *to, const char *name);
-int io_read_some(int fd, struct buf *to, size_t most, const char *name);
 
 /*
  * Takes the places of standard descriptors that are closed, so that no file or pipe gets them: reading and writing them fails
