@@ -52,9 +52,7 @@ q_dot(qi sum, q_row row, int32_t x)
 static void
 product_q8(const struct matmul *m, size_t first, size_t last)
 {
-	if (is_for_alone(m))
-		matmul_q8_alone(m, first, last);
-	else if (m->tokens >= Q8_GROUP || many_kind_of(blocks_of(m->type)) != MANY_WIDE)
+	if (m->tokens >= Q8_GROUP || many_kind_of(blocks_of(m->type)) != MANY_WIDE)
 		matmul_q8_many(m, first, last);
 	else
 		matmul_q8(m, first, last);

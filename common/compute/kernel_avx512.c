@@ -32,8 +32,6 @@ q_dot(qi sum, q_row w, int32_t x)
 	return sum;
 }
 
-static inline void q8_f16(float to[16], const uint16_t *from) { _mm512_storeu_ps(to, vf_f16(from)); }
-
 static inline void
 q8_look_up(uint8_t to[64], const uint8_t table[16])
 {

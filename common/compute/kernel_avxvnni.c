@@ -3,6 +3,7 @@
 #if defined(__x86_64__)
 #include <stdbool.h>
 
+#include "compute/lanes_avx2.h"
 #include "compute/lanes_q8_avx2.h"
 #include "model/blocks.h"
 

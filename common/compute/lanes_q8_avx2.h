@@ -17,13 +17,6 @@ static inline qf q_half(const uint16_t *p) { return _mm256_cvtph_ps(_mm_loadu_si
 static inline qf q_float(qi a) { return _mm256_cvtepi32_ps(a); }
 
 static inline void
-q8_f16(float to[16], const uint16_t *from)
-{
-	_mm256_storeu_ps(to, _mm256_cvtph_ps(_mm_loadu_si128((const void *)from)));
-	_mm256_storeu_ps(to + 8, _mm256_cvtph_ps(_mm_loadu_si128((const void *)(from + 8))));
-}
-
-static inline void
 q8_look_up(uint8_t to[64], const uint8_t table[16])
 {
 	__m256i values = _mm256_broadcastsi128_si256(_mm_loadu_si128((const void *)table)), *at = (void *)to;

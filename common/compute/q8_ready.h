@@ -1,7 +1,7 @@
 /*
  * q8_ready.h: a stretch of a tile of blocks made ready for products (inside compute only): codes as bytes with 128 added, as q8_0 has
  * them, and the scales and least values of groups as f32. So one product serves all types of blocks. Loops are plain, for the compiler
- * to make vectors of; the file before has q8_f16(to, from), which widens 16 f16, and q8_look_up(codes, table), for 64 of them.
+ * to make vectors of; the file before has the lanes, and q8_look_up(codes, table), for 64 codes.
  */
 #ifndef MAI_COMPUTE_Q8_READY_H
 #define MAI_COMPUTE_Q8_READY_H
@@ -50,18 +50,46 @@ q8_codes_at(const struct q8_matrix *m, size_t tile, size_t part)
 	return m->codes + (tile * m->parts + part) * m->part_bytes;
 }
 
+/* The numbers of a block's groups, of all rows, times an f16 of each row. */
+static inline __attribute__((always_inline)) void
+q8_times(float (*to)[TILE_ROWS], const int8_t *n, size_t groups, vf f16)
+{
+	for (size_t g = 0; g < groups; g++)
+		vf_store(to[g], vf_mul(vf_s8(n + g * TILE_ROWS), f16));
+}
+
+/* Of a block, from its group `group` on. */
+static inline __attribute__((always_inline)) void
+q8_make_block_scales(struct q8_scales *to, size_t group, const struct q8_matrix *m, const uint8_t *from)
+{
+	int8_t scale[BLOCKS_GROUPS * TILE_ROWS], least[BLOCKS_GROUPS * TILE_ROWS];
+	size_t groups = m->block_parts * m->part_groups;
+	const uint8_t *bytes = from + TILE_ROWS * 2 * m->b->n_f16;
+	vf first = m->b->n_f16 > 0 ? vf_f16((const void *)from) : vf_set(0);
+	vf second = m->b->least ? vf_f16((const void *)(from + TILE_ROWS * 2)) : vf_set(0);
+
+	if (blocks_numbers(scale, least, m->type, bytes, TILE_ROWS)) {
+		q8_times(to->scale + group, scale, groups, first);
+		if (m->b->least)
+			q8_times(to->least + group, least, groups, vf_sub(vf_set(-0.0f), second));
+	} else if (m->type == TYPE_MXFP4) {
+		for (size_t r = 0; r < TILE_ROWS; r++)
+			to->scale[group][r] = blocks_e8m0(bytes[r]);
+	} else {
+		vf_store(to->scale[group], first);
+		vf_store(to->least[group], second);
+	}
+}
+
 /* The scales of `parts` parts of a tile from `part` on, which begins a block. */
 static inline __attribute__((always_inline)) void
 q8_make_scales(struct q8_scales *to, const struct q8_matrix *m, size_t tile, size_t part, size_t parts)
 {
 	const uint8_t *from = m->scales + (tile * m->parts + part) / m->block_parts * m->scale_bytes;
-	float f16[2][TILE_ROWS];
 
-	for (size_t i = 0; i < parts * m->part_groups; i += m->block_parts * m->part_groups, from += m->scale_bytes) {
+	for (size_t i = 0; i < parts; i += m->block_parts, from += m->scale_bytes) {
 		__builtin_prefetch(from + Q8_SCALES_AHEAD);
-		for (size_t k = 0; k < m->b->n_f16; k++)
-			q8_f16(f16[k], (const uint16_t *)(const void *)(from + k * TILE_ROWS * 2));
-		blocks_scales(to->scale[i], to->least[i], m->type, f16[0], from + TILE_ROWS * 2 * m->b->n_f16, TILE_ROWS);
+		q8_make_block_scales(to, i * m->part_groups, m, from);
 	}
 }
 

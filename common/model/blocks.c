@@ -86,17 +86,34 @@ blocks_put_codes(uint8_t *block, const struct blocks *b, const uint8_t *code)
 }
 
 static void
-one_to_f32(float *to, uint32_t type, const struct blocks *b, const uint8_t *block)
+scales(float *scale, float *least, uint32_t type, const struct blocks *b, const uint8_t *block)
 {
-	float f16[2] = { 0 }, scale[BLOCKS_GROUPS], least[BLOCKS_GROUPS];
-	uint8_t code[BLOCKS_MOST];
+	int8_t s[BLOCKS_GROUPS], m[BLOCKS_GROUPS];
+	float f16[2] = { 0 };
 	uint16_t h;
 
 	for (size_t i = 0; i < b->n_f16; i++) {
 		memcpy(&h, block + b->f16_at + 2 * i, sizeof h);
 		f16[i] = f32_from_f16(h);
 	}
-	blocks_scales(scale, least, type, f16, block + b->bytes_at, 1);
+	if (blocks_numbers(s, m, type, block + b->bytes_at, 1)) {
+		for (int g = 0; g < b->size / b->group; g++) {
+			scale[g] = f16[0] * (float)s[g];
+			least[g] = b->least ? -f16[1] * (float)m[g] : 0;
+		}
+	} else {
+		scale[0] = type == TYPE_MXFP4 ? blocks_e8m0(block[b->bytes_at]) : f16[0];
+		least[0] = f16[1];
+	}
+}
+
+static void
+one_to_f32(float *to, uint32_t type, const struct blocks *b, const uint8_t *block)
+{
+	float scale[BLOCKS_GROUPS], least[BLOCKS_GROUPS];
+	uint8_t code[BLOCKS_MOST];
+
+	scales(scale, least, type, b, block);
 	blocks_codes(code, b, block);
 	for (size_t k = 0; k < b->size; k++)
 		to[k] = scale[k / b->group] * (float)blocks_value(b, code[k]);

@@ -160,7 +160,7 @@ plain_levels(uint8_t *level, const float *v)
 	return most / SEARCH_TOP;
 }
 
-/* 6 bits of 8 scales and deficits, as blocks_scales_6 reads them. */
+/* 6 bits of 8 scales and deficits, as blocks_numbers_6 reads them. */
 static void
 put_scales(uint8_t *to, const uint8_t *scale, const uint8_t *deficit)
 {
@@ -177,6 +177,7 @@ make_k(uint8_t *block, const struct blocks *b, const float *x, const float *by)
 	const int top = (1 << blocks_bits(b)) - 1;
 	float scale[GROUPS_K], deficit[GROUPS_K], sum[GROUPS_K];
 	uint8_t s[GROUPS_K], m[GROUPS_K], code[BLOCKS_MOST];
+	int8_t stored_s[GROUPS_K], stored_m[GROUPS_K];
 
 	lines(scale, deficit, sum, code, b, x, by);
 	float d = put_f16(block, b, 0, by ? search_levels(s, scale, sum) : plain_levels(s, scale));
@@ -186,10 +187,12 @@ make_k(uint8_t *block, const struct blocks *b, const float *x, const float *by)
 		s[g] = s[g] < SEARCH_TOP ? s[g] : SEARCH_TOP;
 	put_scales(block + b->bytes_at, s, m);
 	/* codes again, for the scales that came of this */
-	blocks_scales_6(scale, deficit, (const float[]){ d, dm }, block + b->bytes_at, 1);
-	for (int g = 0; g < GROUPS_K; g++)
-		for (int i = g * GROUP; scale[g] != 0 && i < (g + 1) * GROUP; i++)
-			code[i] = (uint8_t)search_within(search_nearest((x[i] - deficit[g]) / scale[g]), 0, top);
+	blocks_numbers_6(stored_s, stored_m, block + b->bytes_at, 1);
+	for (int g = 0; g < GROUPS_K; g++) {
+		float up = d * (float)stored_s[g], down = dm * (float)stored_m[g];
+		for (int i = g * GROUP; up != 0 && i < (g + 1) * GROUP; i++)
+			code[i] = (uint8_t)search_within(search_nearest((x[i] + down) / up), 0, top);
+	}
 	blocks_put_codes(block, b, code);
 	return isfinite(d) && isfinite(dm);
 }

@@ -1,9 +1,11 @@
 /*
- * blocks_scales.h: the scales and least values of blocks' groups.
+ * blocks_scales.h: the numbers of which the scales and least values of blocks' groups are made.
  *
- * Of one block, or of as many as a tile has rows side by side: the i-th f16 of row r is f16[i * rows + r], made f32 already, and so are
- * the bytes, and what comes out for group g is scale[g * rows + r]. All results are exact. In a header, since every kernel set
- * compiles it for its own instructions.
+ * A group's scale is its number times the block's first f16, its least value a number times the second one, less than nothing. Types
+ * without numbers have one group, whose scale is the first f16, and whose least value the second (q4_1, q5_1); mxfp4 has an exponent.
+ *
+ * Of one block, or of as many as a tile has rows side by side: byte i of row r is bytes[i * rows + r], and the number of group g
+ * comes to scale[g * rows + r]. In a header, since every kernel set compiles it for its own instructions.
  */
 #ifndef MAI_MODEL_BLOCKS_SCALES_H
 #define MAI_MODEL_BLOCKS_SCALES_H
@@ -15,100 +17,82 @@
 
 /* q4_k, q5_k: 6 bits of 8 scales, then of 8 least values; the last four of both have their high bits in the first bytes. */
 static inline __attribute__((always_inline)) void
-blocks_scales_6(float *scale, float *least, const float *f16, const uint8_t *bytes, size_t rows)
+blocks_numbers_6(int8_t *scale, int8_t *least, const uint8_t *bytes, size_t rows)
 {
-	for (size_t g = 0; g < 8; g++)
-		for (size_t r = 0; r < rows; r++) {
-			uint8_t a = bytes[g * rows + r], b = bytes[(g + 4) * rows + r];
-			int s = g < 4 ? a & 63 : (b & 15) | bytes[(g - 4) * rows + r] >> 6 << 4;
-			int m = g < 4 ? b & 63 : b >> 4 | a >> 6 << 4;
-			scale[g * rows + r] = f16[r] * (float)s;
-			least[g * rows + r] = -f16[rows + r] * (float)m;
-		}
+	const size_t half = 4 * rows;
+
+	for (size_t i = 0; i < half; i++) {
+		uint8_t a = bytes[i], b = bytes[half + i], c = bytes[2 * half + i];
+		scale[i] = a & 63;
+		least[i] = b & 63;
+		scale[half + i] = (int8_t)((c & 15) | a >> 6 << 4); /* 6 bits */
+		least[half + i] = (int8_t)(c >> 4 | b >> 6 << 4);
+	}
 }
 
 /* q3_k: 16 scales of 6 bits less 32: the low halves of bytes 0 to 7, then their high halves; two bits more in the last four. */
 static inline __attribute__((always_inline)) void
-blocks_scales_3(float *scale, const float *f16, const uint8_t *bytes, size_t rows)
+blocks_numbers_3(int8_t *scale, const uint8_t *bytes, size_t rows)
 {
 	for (size_t g = 0; g < 16; g++)
 		for (size_t r = 0; r < rows; r++) {
 			int low = bytes[g % 8 * rows + r] >> g / 8 * 4 & 15, high = bytes[(8 + g % 4) * rows + r] >> g / 4 * 2 & 3;
-			scale[g * rows + r] = f16[r] * (float)((low | high << 4) - 32);
+			scale[g * rows + r] = (int8_t)((low | high << 4) - 32); /* 6 bits */
 		}
 }
 
 /* q2_k: a byte is a scale and a least value, of 4 bits each. */
 static inline __attribute__((always_inline)) void
-blocks_scales_2(float *scale, float *least, const float *f16, const uint8_t *bytes, size_t rows)
+blocks_numbers_2(int8_t *scale, int8_t *least, const uint8_t *bytes, size_t rows)
 {
-	for (size_t g = 0; g < 16; g++)
-		for (size_t r = 0; r < rows; r++) {
-			uint8_t a = bytes[g * rows + r];
-			scale[g * rows + r] = f16[r] * (float)(a & 15);
-			least[g * rows + r] = -f16[rows + r] * (float)(a >> 4);
-		}
-}
-
-/* q6_k: signed bytes. */
-static inline __attribute__((always_inline)) void
-blocks_scales_q6(float *scale, const float *f16, const uint8_t *bytes, size_t rows)
-{
-	for (size_t g = 0; g < 16; g++)
-		for (size_t r = 0; r < rows; r++)
-			scale[g * rows + r] = f16[r] * (float)(int8_t)bytes[g * rows + r];
+	for (size_t i = 0; i < 16 * rows; i++) {
+		scale[i] = bytes[i] & 15;
+		least[i] = (int8_t)(bytes[i] >> 4); /* 4 bits */
+	}
 }
 
 /* iq4_xs: 8 scales of 6 bits less 32: two high bits of each in bytes 0 and 1, halves of bytes 2 to 5. */
 static inline __attribute__((always_inline)) void
-blocks_scales_xs(float *scale, const float *f16, const uint8_t *bytes, size_t rows)
+blocks_numbers_xs(int8_t *scale, const uint8_t *bytes, size_t rows)
 {
 	for (size_t g = 0; g < 8; g++)
 		for (size_t r = 0; r < rows; r++) {
 			int low = bytes[(2 + g / 2) * rows + r] >> g % 2 * 4 & 15, high = bytes[g / 4 * rows + r] >> g % 4 * 2 & 3;
-			scale[g * rows + r] = f16[r] * (float)((low | high << 4) - 32);
+			scale[g * rows + r] = (int8_t)((low | high << 4) - 32); /* 6 bits */
 		}
 }
 
-/* mxfp4: an exponent (OCP Microscaling Formats 1.0: E8M0); the table's values are twice those of E2M1. */
-static inline __attribute__((always_inline)) void
-blocks_scales_e8m0(float *scale, const uint8_t *bytes, size_t rows)
-{
-	for (size_t r = 0; r < rows; r++)
-		scale[r] = f32_from_bits(bytes[r] < 2 ? 0x200000u << bytes[r] : (bytes[r] - 1u) << 23);
-}
-
-/* `least` is written for types that have it. */
-static inline __attribute__((always_inline)) void
-blocks_scales(float *scale, float *least, uint32_t type, const float *f16, const uint8_t *bytes, size_t rows)
+/* False for types without them. `least` is written for types that have it. */
+static inline __attribute__((always_inline)) bool
+blocks_numbers(int8_t *scale, int8_t *least, uint32_t type, const uint8_t *bytes, size_t rows)
 {
 	switch (type) {
 	case TYPE_Q4_K:
 	case TYPE_Q5_K:
-		blocks_scales_6(scale, least, f16, bytes, rows);
-		break;
+		blocks_numbers_6(scale, least, bytes, rows);
+		return true;
 	case TYPE_Q6_K:
-		blocks_scales_q6(scale, f16, bytes, rows);
-		break;
+		memcpy(scale, bytes, 16 * rows);
+		return true;
 	case TYPE_Q3_K:
-		blocks_scales_3(scale, f16, bytes, rows);
-		break;
+		blocks_numbers_3(scale, bytes, rows);
+		return true;
 	case TYPE_Q2_K:
-		blocks_scales_2(scale, least, f16, bytes, rows);
-		break;
+		blocks_numbers_2(scale, least, bytes, rows);
+		return true;
 	case TYPE_IQ4_XS:
-		blocks_scales_xs(scale, f16, bytes, rows);
-		break;
-	case TYPE_MXFP4:
-		blocks_scales_e8m0(scale, bytes, rows);
-		break;
-	case TYPE_Q4_1:
-	case TYPE_Q5_1:
-		memcpy(least, f16 + rows, rows * sizeof *least);
-		/* fallthrough */
+		blocks_numbers_xs(scale, bytes, rows);
+		return true;
 	default:
-		memcpy(scale, f16, rows * sizeof *scale);
+		return false;
 	}
+}
+
+/* mxfp4: an exponent (OCP Microscaling Formats 1.0: E8M0); the table's values are twice those of E2M1. */
+static inline float
+blocks_e8m0(uint8_t e)
+{
+	return f32_from_bits(e < 2 ? 0x200000u << e : (e - 1u) << 23);
 }
 
 #endif
