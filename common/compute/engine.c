@@ -274,6 +274,18 @@ widest_ffn(const struct hparams *hp)
 	return largest((size_t[]){ hp->expert_ffn, hp->shared_ffn, hp->dense_layers > 0 ? hp->ffn : 0 }, 3);
 }
 
+/* Rows of numbers, aligned, that are zero: memory of which a run never needs the most part is not touched before. */
+static void *
+new_scratch(struct engine *e, size_t n, size_t size)
+{
+	char *p = mem_alloc(n + 64, size);
+
+	if (!p)
+		return NULL;
+	e->scratch[e->n_scratch++] = p;
+	return p + -(uintptr_t)p % 64;
+}
+
 /* What is made of a batch of rows on their way through a recurrent layer. */
 static int
 alloc_parts(struct engine *e)
@@ -284,9 +296,8 @@ alloc_parts(struct engine *e)
 		e->mixer->widths(&e->model->hp, width);
 	for (size_t i = 0; i < RECURRENT_PARTS && width[i] > 0; i++) {
 		e->part_ld[i] = padded(width[i]);
-		if (!(e->part[i] = mem_alloc64(ENGINE_BATCH * e->part_ld[i], sizeof *e->part[i])))
+		if (!(e->part[i] = new_scratch(e, ENGINE_BATCH * e->part_ld[i], sizeof *e->part[i])))
 			return -1;
-		memset(e->part[i], 0, ENGINE_BATCH * e->part_ld[i] * sizeof *e->part[i]);
 	}
 	return 0;
 }
@@ -329,11 +340,11 @@ alloc_scratch(struct engine *e)
 		{ &e->mixed, of_experts * e->x_ld, sizeof(float) },
 		{ &e->page_of_row, n, sizeof(size_t) }, { &e->run, n + 1, sizeof(size_t) },
 	};
+	_Static_assert(sizeof want / sizeof *want + RECURRENT_PARTS <= ENGINE_SCRATCH, "scratch has a place for each");
 	for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
-		void *p = mem_alloc64(want[i].n, want[i].size);
+		void *p = new_scratch(e, want[i].n, want[i].size);
 		if (!p)
 			return -1;
-		memset(p, 0, want[i].n * want[i].size);
 		memcpy(want[i].to, &p, sizeof p);
 	}
 	return 0;
@@ -413,20 +424,10 @@ engine_free(struct engine *e)
 {
 	if (!e)
 		return;
-	float *scratch[] = { e->normed, e->q, e->k, e->v, e->attended, e->gate, e->up, e->out, e->low, e->cos[0], e->sin[0],
-		e->cos[1], e->sin[1], e->position, e->heads, e->scores, e->preferred, e->chosen_weight, e->gathered, e->gathered_weight, e->mixed };
-	for (size_t i = 0; i < sizeof scratch / sizeof *scratch; i++)
-		free(scratch[i]);
-	for (size_t i = 0; i < RECURRENT_PARTS; i++)
-		free(e->part[i]);
-	free(e->act.bf16);
-	free(e->act.q8);
+	while (e->n_scratch > 0)
+		free(e->scratch[--e->n_scratch]);
 	free(e->page_keys);
 	free(e->page_values);
-	free(e->chosen);
-	free(e->gathered_row);
-	free(e->page_of_row);
-	free(e->run);
 	kv_free(e->kv);
 	rope_free(&e->rope[0]);
 	rope_free(&e->rope[1]);

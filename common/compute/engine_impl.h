@@ -9,6 +9,8 @@ enum { RECURRENT_PARTS = 11 }; /* at most, of a row */
 
 struct mixer;
 
+enum { ENGINE_SCRATCH = 64 };
+
 struct engine {
 	const struct model *model;
 	const struct mixer *mixer;
@@ -23,7 +25,10 @@ struct engine {
 	size_t keys;              /* that every row of the batch attends to; 0: those up to its position */
 	float attention_scale;    /* of scores */
 
-	/* Scratch for one batch, with padded rows. */
+	void *scratch[ENGINE_SCRATCH]; /* what all that follows is in */
+	size_t n_scratch;
+
+	/* For one batch, with padded rows. */
 	size_t x_ld, q_ld, kv_ld, ffn_ld, low_ld;
 	float *normed, *q, *k, *v, *attended, *gate, *up, *out;
 	float *low;               /* what the A of adapters give; none without adapters */
