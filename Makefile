@@ -184,9 +184,10 @@ $(emulated): $(O)/emulated/%: $(O)/%
 
 unit_names := $(unit_src:tests/unit/%.c=%)
 longest_units := kernel trust_dsse trust_key ledger_record ledger_tlog ledger_settle
-# Minutes of scrypt and of curves that libraries compute, and nothing that is ours for one processor: not under emulation.
-emulation_skips := $(if $(CROSS),trust_dsse trust_key)
-unit_taps := $(patsubst %,$(O)/tap/unit-%.tap,$(filter-out $(emulation_skips),$(longest_units) $(filter-out $(longest_units),$(unit_names))))
+# Minutes of scrypt and of curves that libraries compute, and nothing that is ours for one processor: not under emulation. Kernels know of no
+# threads.
+skipped_units := $(if $(CROSS),trust_dsse trust_key) $(if $(findstring thread,$(SAN)),kernel)
+unit_taps := $(patsubst %,$(O)/tap/unit-%.tap,$(filter-out $(skipped_units),$(longest_units) $(filter-out $(longest_units),$(unit_names))))
 fuzz_taps := $(fuzz_src:tests/fuzz/%.c=$(O)/tap/fuzz-%.tap)
 # BATS= names the tests of the tools to run. How mai is built is a matter of the plain build only; sanitizers have nothing to say to what other
 # programs make of its results.
