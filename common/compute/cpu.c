@@ -188,7 +188,7 @@ tested(const char *name)
 	const struct kernels *k = kernels_named(name);
 	const char *failed = k ? kernels_test(k) : NULL;
 
-#if defined(MAI_TEST_REORDER) || defined(__FAST_MATH__) /* kernel_float.inc, tests/bench/exact */
+#if defined(MAI_TEST_REORDER) || defined(MAI_TEST_FREE_ORDER) /* kernel_float.inc, tests/bench/exact */
 	failed = NULL;
 #endif
 	if (!failed)
