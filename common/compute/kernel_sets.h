@@ -1,8 +1,18 @@
-/* kernel_sets.h: the tables that the files kernel_*.c make (inside compute only; see cpu.h). */
+/* kernel_sets.h: the tables that the files kernel_*.c make, and what they have in common (inside compute only; see cpu.h). */
 #ifndef MAI_COMPUTE_KERNEL_SETS_H
 #define MAI_COMPUTE_KERNEL_SETS_H
 
 #include "compute/kernel.h"
+
+/*
+ * How much of a row of `all` elements, or parts, is gone through for all tiles before what follows: all, as it lies in memory, where the
+ * activations, `bytes` for each element and token, stay in the second-level cache; else a stretch.
+ */
+static inline size_t
+kernel_span(size_t tokens, size_t all, size_t bytes, size_t stretch)
+{
+	return tokens * all * bytes <= 256 << 10 ? all : stretch;
+}
 
 extern const struct kernels kernels_scalar;
 #if defined(__x86_64__)

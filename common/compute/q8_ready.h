@@ -7,7 +7,6 @@
 #define MAI_COMPUTE_Q8_READY_H
 
 #include "compute/kernel.h"
-#include "compute/q8_rows.h"
 #include "model/blocks.h"
 #include "model/blocks_scales.h"
 #include "model/tile.h"
@@ -27,18 +26,6 @@ struct q8_matrix {
 	size_t part_bytes, scale_bytes; /* of a part's codes; of a block's scales */
 	size_t block_parts, part_groups;
 };
-
-/*
- * Parts that are gone through for all tiles before the next ones: all, as they lie in memory, where the activations stay in the second-level
- * cache; else a stretch of them, `most`.
- */
-enum { Q8_IN_CACHE = 256 << 10 };
-
-static inline size_t
-q8_span_parts(const struct matmul *m, size_t parts, size_t most)
-{
-	return m->tokens * parts <= Q8_IN_CACHE / Q8_TOKEN_BYTES ? parts : most;
-}
 
 /* Of a tile and a stretch: the scales of a group are 16 floats. */
 struct q8_scales {
