@@ -135,6 +135,10 @@ $(O)/common/compute/%_amx.o: isa := $(avx512) -mamx-tile -mamx-int8
 endif
 kernels := $(O)/common/compute/kernel_%.o $(O)/common/train/ops_%.o
 $(kernels): opt += $(if $(DEBUG)$(COVERAGE)$(SAN),,-O3)
+# To instrument each variant that is made by inlining takes minutes; a function that looks at its arguments instead does the same.
+ifdef SAN
+$(kernels): opt += -Dalways_inline=unused
+endif
 # Fuzzers look for what bytes from outside may do. To instrument what computes takes longer than all else, and the build for
 # sanitizers has it.
 ifdef FUZZER
