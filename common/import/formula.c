@@ -41,6 +41,11 @@ atom(struct text *t, double *to)
 	memcpy(name, t->at, n);
 	name[n] = '\0';
 	t->at += n;
+	if (*name == '!') {
+		bool is = is_value(json_object_get(t->settings, name + 1), to) && *to != 0;
+		*to = 1;
+		return !is;
+	}
 	char *word = strchr(name, '=');
 	if (!word)
 		return is_value(json_object_get(t->settings, name), to);

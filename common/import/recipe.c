@@ -367,8 +367,9 @@ static const struct recipe recipes[] = {
 	{ .arch = "granite", .classes = " GraniteForCausalLM ", .tensors = { ends, norms, attention_in_pairs, gated } },
 	{ .arch = "qwen2", .classes = " Qwen2ForCausalLM Qwen2Model ", .tensors = { ends, norms, attention, gated } },
 	{ .arch = "qwen3", .classes = " Qwen3ForCausalLM Qwen3Model ", .tensors = { ends, norms, attention, qk_norms, gated }, .keys = qwen3_keys },
-	{ .arch = "qwen2moe", .classes = " Qwen2MoeForCausalLM ", .tensors = { ends, norms, attention, gated, experts, shared_expert } },
-	{ .arch = "qwen3moe", .classes = " Qwen3MoeForCausalLM ", .tensors = { ends, norms, attention, qk_norms, gated, experts }, .keys = qwen3_keys },
+	{ .arch = "qwen2moe", .classes = " Qwen2MoeForCausalLM ", .tensors = { ends, norms, attention, experts, shared_expert }, .refused = "norm_topk_prob" },
+	{ .arch = "qwen3moe", .classes = " Qwen3MoeForCausalLM ", .tensors = { ends, norms, attention, qk_norms, experts }, .keys = qwen3_keys,
+	    .refused = "!norm_topk_prob" },
 	{ .arch = "gpt-oss", .classes = " GptOssForCausalLM ", .tensors = { ends, attention, gpt_oss }, .keys = gpt_oss_keys },
 	{ .arch = "deepseek2", .classes = " DeepseekV2ForCausalLM DeepseekV3ForCausalLM ", .tensors = { ends, norms, deepseek, gated, experts },
 	    .predicts_more = true },
@@ -387,7 +388,8 @@ static const struct recipe recipes[] = {
 	{ .arch = "falcon", .classes = " FalconForCausalLM RWForCausalLM ", .tensors = { falcon }, .keys = falcon_keys, .refused = "alibi" },
 	{ .arch = "bert", .classes = " BertModel BertForMaskedLM ", .tensors = { encoder_ends, bert } },
 	{ .arch = "nomic-bert", .classes = " NomicBertModel ", .tensors = { encoder_ends, nomic_bert }, .refused = "moe_every_n_layers" },
-	{ .arch = "stablelm", .classes = " StableLmForCausalLM StableLMEpochForCausalLM ", .tensors = { ends, norms, attention, gated }, .refused = "qk_layernorm" },
+	{ .arch = "stablelm", .classes = " StableLmForCausalLM StableLMEpochForCausalLM ", .tensors = { ends, norms, attention, gated }, .keys = parallel_keys,
+	    .refused = "qk_layernorm" },
 };
 
 const struct recipe *

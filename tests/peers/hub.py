@@ -74,6 +74,7 @@ LAYERS = {
     "nomic-bert": {"attn_qkv": "attn.Wqkv", "attn_output": "attn.out_proj", "attn_output_norm": "norm1", "ffn_up": "mlp.fc11",
                    "ffn_gate": "mlp.fc12", "ffn_down": "mlp.fc2", "layer_output_norm": "norm2"},
 }
+FALCON_40B = {"attn_norm": "ln_mlp", "attn_norm_2": "ln_attn"}
 ENDS = {"token_embd": "model.embed_tokens", "output_norm": "model.norm", "output": "lm_head"}
 ENCODER_ENDS = {"token_embd": "embeddings.word_embeddings", "token_types": "embeddings.token_type_embeddings",
                 "position_embd": "embeddings.position_embeddings"}
@@ -181,9 +182,10 @@ def put_layer(m, front, layer, out):
         gpt_oss(front, layer, out)
     if m.arch == "deepseek2":
         deepseek(front, layer, out)
+    names = {**LAYERS[m.arch], **(FALCON_40B if m.arch == "falcon" and "attn_norm_2.weight" in layer else {})}
     for name, (kind, w) in layer.items():
         base, suffix = name.rsplit(".", 1)
-        to = "%s.%s.%s" % (front, LAYERS[m.arch][base], suffix)
+        to = "%s.%s.%s" % (front, names[base], suffix)
         for i in range(len(w)) if "%" in to else [None]:
             out[to if i is None else to % i] = DTYPES[kind][0], changed(m, base, w) if i is None else w[i]
 
@@ -236,7 +238,8 @@ def rope_scaling(m):
     if kind == "linear":
         return {"rope_type": kind, "factor": m.key("rope.scaling.factor")}
     if kind == "yarn":
-        return {"rope_type": kind, "factor": m.key("rope.scaling.factor"),
+        multiplier = m.key("rope.scaling.yarn_log_multiplier")
+        return {"rope_type": kind, "factor": m.key("rope.scaling.factor"), **({"mscale_all_dim": exact(multiplier) * 10} if multiplier else {}),
                 "original_max_position_embeddings": m.key("rope.scaling.original_context_length")}
     if b"rope_factors_long.weight" in m.file.tensors:
         long, short = (np.frombuffer(m.file.tensors[b"rope_factors_%s.weight" % w][2], "<f4").tolist() for w in (b"long", b"short"))
@@ -275,6 +278,8 @@ def settings(m):
         c["rotary_pct" if m.arch == "gptneox" else "partial_rotary_factor"] = m.key("rope.dimension_count") * heads / dim
     if m.arch == "llama" and "num_experts" in c:
         c["architectures"], c["num_local_experts"] = ["MixtralForCausalLM"], c.pop("num_experts")
+    if m.arch == "qwen3moe":
+        c["norm_topk_prob"] = True
     if m.arch == "gpt-oss":
         c["num_local_experts"] = c.pop("num_experts")
         c["quantization_config"] = {"quant_method": "mxfp4"}
@@ -285,14 +290,15 @@ def settings(m):
                  kv_lora_rank=m.key("attention.kv_lora_rank"), qk_rope_head_dim=rope,
                  qk_nope_head_dim=m.key("attention.key_length_mla") - rope, v_head_dim=m.key("attention.value_length_mla"),
                  n_group=m.key("expert_group_count"), topk_group=m.key("expert_group_used_count"),
-                 norm_topk_prob=m.key("expert_weights_norm"), scoring_func="sigmoid")
+                 norm_topk_prob=m.key("expert_weights_norm"), scoring_func="softmax" if m.key("expert_gating_func") == 1 else "sigmoid")
         del c["head_dim"]
     if m.arch == "phi3":
         c["original_max_position_embeddings"] = m.key("rope.scaling.original_context_length")
     if m.arch == "falcon":
-        c.update(multi_query=True, new_decoder_architecture=False, parallel_attn=True, alibi=False, ffn_hidden_size=c.pop("intermediate_size"))
+        new = b"blk.0.attn_norm_2.weight" in m.file.tensors
+        c.update(multi_query=True, new_decoder_architecture=new, parallel_attn=True, alibi=False, ffn_hidden_size=c.pop("intermediate_size"))
         c["layer_norm_epsilon"] = c.pop("layer_norm_eps")
-        c["num_kv_heads"] = heads  # what it says is of the new architecture only
+        c["num_kv_heads"] = m.key("attention.head_count_kv") if new else heads  # what it says is of the new architecture only
         del c["num_key_value_heads"]
     if m.arch == "gpt2":
         c = {"architectures": c["architectures"], "n_embd": dim, "n_layer": c["num_hidden_layers"], "n_head": heads, "n_ctx": c["max_position_embeddings"],

@@ -19,11 +19,40 @@ hub() {
 	"$peers/hub.py" write "$parts" hub "${models[@]}"
 }
 
+# random NAME...: of each model of arch_random.py models/NAME.gguf, and the folder hub/NAME; $models are these files
+random() {
+	local name
+	need_numpy
+	need_shared models/arch/qwen2.gguf
+	mkdir models
+	models=()
+	for name; do
+		"$peers/arch_random.py" write "$name" "$SHARED/models/arch/qwen2.gguf" "models/$name.gguf"
+		models+=("models/$name.gguf")
+	done
+	"$peers/hub.py" write 1 hub "${models[@]}"
+}
+
 # import NAME...: of each folder hub/NAME.gguf
 import() {
 	local name
 	for name; do
 		mai-shard import -o "hub/$name.gguf" "hub/$name" || fail "$name"
+	done
+}
+
+# comes_back NAME...: what is made of each folder hub/NAME is the model of $models that it was made of
+comes_back() {
+	local name model embed
+	import "$@"
+	"$peers/hub.py" compare hub "${models[@]}"
+	mai-cat --from-ids <<<'7 100 3 200 41' >in
+	for model in "${models[@]}"; do
+		name=$(basename "$model" .gguf)
+		embed=
+		[[ " $encoders " != *" $name "* ]] || embed=--embed
+		mai-run $embed "$model" <in | mai-cat --npy >wanted
+		mai-run $embed "hub/$name.gguf" <in | mai-cat --npy | cmp - wanted || fail "$name"
 	done
 }
 
@@ -38,15 +67,14 @@ import() {
 		esac
 	done
 	hub 1 $names
-	import $names
-	"$peers/hub.py" compare hub "${models[@]}"
-	mai-cat --from-ids <<<'7 100 3 200 41' >in
-	for name in $names; do
-		embed=
-		[[ " $encoders " != *" $name "* ]] || embed=--embed
-		mai-run $embed "$SHARED/models/arch/$name.gguf" <in | mai-cat --npy >wanted
-		mai-run $embed "hub/$name.gguf" <in | mai-cat --npy | cmp - wanted || fail "$name"
-	done
+	comes_back $names
+}
+
+@test "so do architectures and shapes without fixtures" {
+	names="granite starcoder2 starcoder2-untied qwen2moe qwen3moe-many mixtral-wide falcon-two-norms gptneox-sequential stablelm-plain stablelm-parallel
+		phi3-window qwen2-odd qwen3-wide olmo2-gqa gemma-gqa gemma2-narrow gemma3-deep deepseek2-lite deepseek2-groups"
+	random $names
+	comes_back $names
 }
 
 @test "weights in several files, by an index, are the same" {
@@ -184,6 +212,17 @@ spoilt() {
 	rm bad/model-00002-of-00002.safetensors
 	says 3 "model-00002-of-00002.safetensors: No such file" mai-shard import -o x.gguf bad
 	[ -z "$(find . -name 'x.gguf*')" ]
+}
+
+@test "settings that ask for what is not computed are refused, by name" {
+	random qwen2moe qwen3moe-many
+	mv hub/qwen2moe hub/llama-moe
+	spoilt config.json '.norm_topk_prob = true'
+	says 1 "bad/config.json: norm_topk_prob of architecture qwen2moe is not computed" mai-shard import -o x.gguf bad
+	rm -r hub/llama-moe
+	mv hub/qwen3moe-many hub/llama-moe
+	spoilt config.json 'del(.norm_topk_prob)'
+	says 1 "bad/config.json: !norm_topk_prob of architecture qwen3moe is not computed" mai-shard import -o x.gguf bad
 }
 
 # renamed FROM TO: hub/llama-moe in bad, with another name in its weights, which is as long
