@@ -9,7 +9,7 @@ enum { MAX_DIGITS = 6 };
 const char *
 name_own(const char *name)
 {
-	static const char *const fronts[] = { "model.", "language_model.", "transformer.", "gpt_neox.", "bert." };
+	static const char *const fronts[] = { "model.", "language_model.", "transformer.", "gpt_neox.", "bert.", "backbone." };
 
 	for (size_t i = 0; i < sizeof fronts / sizeof *fronts; i++)
 		if (strncmp(name, fronts[i], strlen(fronts[i])) == 0)

@@ -198,6 +198,22 @@ static list starcoder2 = {
 	{ "layers.#.mlp.c_proj.*", "blk.#.ffn_down.*", 0 },
 	{ 0 },
 };
+static list mamba = {
+	{ "embeddings.weight", "token_embd.weight", 0 },
+	{ "embedding.weight", "token_embd.weight", 0 },
+	{ "norm_f.weight", "output_norm.weight", 0 },
+	{ "lm_head.weight", "output.weight", 0 },
+	{ "layers.#.norm.weight", "blk.#.attn_norm.weight", 0 },
+	{ "layers.#.mixer.in_proj.weight", "blk.#.ssm_in.weight", 0 },
+	{ "layers.#.mixer.conv1d.weight", "blk.#.ssm_conv1d.weight", HOW_ROWS },
+	{ "layers.#.mixer.conv1d.bias", "blk.#.ssm_conv1d.bias", 0 },
+	{ "layers.#.mixer.x_proj.weight", "blk.#.ssm_x.weight", 0 },
+	{ "layers.#.mixer.dt_proj.*", "blk.#.ssm_dt.*", 0 },
+	{ "layers.#.mixer.A_log", "blk.#.ssm_a", HOW_MINUS_EXP },
+	{ "layers.#.mixer.D", "blk.#.ssm_d", 0 },
+	{ "layers.#.mixer.out_proj.weight", "blk.#.ssm_out.weight", 0 },
+	{ 0 },
+};
 /* Heads other than embeddings are of no use here. */
 static list encoder_ends = {
 	{ "embeddings.word_embeddings.weight", "token_embd.weight", 0 },
@@ -244,13 +260,22 @@ typedef const struct recipe_key key_list[];
 static key_list all_keys = {
 	{ "block_count", KEY_IS_U32, "num_hidden_layers | n_layer | n_layers | num_layers", NULL },
 	{ "context_length", KEY_IS_U32, "max_position_embeddings | n_ctx | n_positions", NULL },
-	{ "embedding_length", KEY_IS_U32, "hidden_size | n_embd", NULL },
+	{ "embedding_length", KEY_IS_U32, "hidden_size | n_embd | d_model", NULL },
 	{ "feed_forward_length", KEY_IS_U32, "intermediate_size | n_inner | ffn_hidden_size | 4 * hidden_size | 4 * n_embd", NULL },
+	{ "vocab_size", KEY_IS_U32, "vocab_size", NULL },
+	{ 0 },
+};
+static key_list attention_keys = {
 	{ "attention.head_count", KEY_IS_U32, "num_attention_heads | n_head", NULL },
 	{ "attention.head_count_kv", KEY_IS_U32, "num_key_value_heads | num_attention_heads | n_head", NULL },
 	{ "attention.key_length", KEY_IS_U32, "head_dim", NULL },
 	{ "attention.value_length", KEY_IS_U32, "head_dim", NULL },
-	{ "vocab_size", KEY_IS_U32, "vocab_size", NULL },
+	{ 0 },
+};
+/* What they remember has no limit. */
+static key_list recurrent_keys = {
+	{ "context_length", KEY_IS_U32, "1048576", NULL },
+	{ "attention.head_count", KEY_IS_U32, "0", NULL },
 	{ 0 },
 };
 static key_list rms_keys = { { "attention.layer_norm_rms_epsilon", KEY_IS_F32, "rms_norm_eps | norm_eps | 1e-6", NULL }, { 0 } };
@@ -314,6 +339,16 @@ static key_list scale_keys = {
 	{ "embedding_scale", KEY_IS_F32, "embedding_multiplier", NULL },
 	{ "residual_scale", KEY_IS_F32, "residual_multiplier", NULL },
 	{ "logit_scale", KEY_IS_F32, "logits_scaling", NULL },
+	{ 0 },
+};
+static key_list ssm_keys = {
+	{ "feed_forward_length", KEY_IS_U32, "0", NULL },
+	{ "attention.layer_norm_rms_epsilon", KEY_IS_F32, "layer_norm_epsilon | rms_norm_eps | 1e-5", NULL },
+	{ "ssm.conv_kernel", KEY_IS_U32, "conv_kernel | d_conv | 4", NULL },
+	{ "ssm.inner_size", KEY_IS_U32, "intermediate_size | d_inner | 2 * hidden_size | 2 * d_model", NULL },
+	{ "ssm.state_size", KEY_IS_U32, "state_size | d_state | 16", NULL },
+	{ "ssm.time_step_rank", KEY_IS_U32, "time_step_rank | dt_rank | hidden_size / 16 + 15 / 16 | d_model / 16 + 15 / 16", NULL }, /* rounded down */
+	{ "ssm.dt_b_c_rms", KEY_IS_BOOL, "model_type=falcon_mamba | 0", NULL },
 	{ 0 },
 };
 static key_list parallel_keys = { { "use_parallel_residual", KEY_IS_BOOL, "use_parallel_residual | 1", NULL }, { 0 } };
@@ -390,6 +425,7 @@ static const struct recipe recipes[] = {
 	{ .arch = "nomic-bert", .classes = " NomicBertModel ", .tensors = { encoder_ends, nomic_bert }, .refused = "moe_every_n_layers" },
 	{ .arch = "stablelm", .classes = " StableLmForCausalLM StableLMEpochForCausalLM ", .tensors = { ends, norms, attention, gated }, .keys = parallel_keys,
 	    .refused = "qk_layernorm" },
+	{ .arch = "mamba", .classes = " MambaForCausalLM FalconMambaForCausalLM MambaLMHeadModel ", .tensors = { mamba } },
 };
 
 const struct recipe *
@@ -414,8 +450,8 @@ recipe_keys(const struct recipe *r, const struct recipe_key *lists[RECIPE_KEY_LI
 	} all[RECIPE_KEY_LISTS] = {
 		{ r->keys, r->keys }, { a->encoder, encoder_keys }, { a->keys & KEY_LATENT, latent_keys }, { a->keys & KEY_GATING, gating_keys },
 		{ a->keys & KEY_EXPERTS, expert_keys }, { a->keys & (KEY_WINDOW | KEY_WINDOW_UNUSED), window_keys }, { a->keys & KEY_FINAL_CAP, cap_keys },
-		{ a->keys & KEY_SCALES, scale_keys }, { a->keys & KEY_PARALLEL, parallel_keys }, { true, all_keys },
-		{ true, a->norm == NORM_RMS ? rms_keys : layer_norm_keys }, { a->rope != ROPE_ABSENT, rope_keys },
+		{ a->keys & KEY_SCALES, scale_keys }, { a->keys & KEY_PARALLEL, parallel_keys }, { a->keys & KEY_SSM, ssm_keys },
+		{ true, a->mixer == MIXER_ATTENTION ? attention_keys : recurrent_keys }, { true, all_keys }, { true, a->norm == NORM_RMS ? rms_keys : layer_norm_keys }, { a->rope != ROPE_ABSENT, rope_keys },
 	};
 	size_t n = 0;
 

@@ -13,6 +13,8 @@
 enum recipe_how {
 	HOW_AS_IT_IS,
 	HOW_PLUS_ONE,      /* what a norm multiplies with is stored less 1 */
+	HOW_MINUS_EXP,     /* of what is stored as the logarithm of its negative */
+	HOW_ROWS,          /* of any dimensions: one matrix */
 	HOW_PAIRS_Q,       /* rows of each head: i and i + half become 2i and 2i + 1; q has n_heads of them, k n_kv_heads */
 	HOW_PAIRS_K,
 	HOW_QKV,           /* for each key its queries, itself and its value: all queries, all keys, all values */
@@ -43,7 +45,7 @@ struct recipe_key {
 	const char *text;    /* of KEY_IS_TEXT, where the formula's value is not 0 */
 };
 
-enum { RECIPE_LISTS = 8, RECIPE_KEY_LISTS = 12 };
+enum { RECIPE_LISTS = 8, RECIPE_KEY_LISTS = 15 };
 
 struct recipe {
 	const char *arch;        /* general.architecture */

@@ -91,18 +91,25 @@ tensors_type(const struct part *p, uint32_t *type)
 	return err_set(ERR_DATA, "%s: tensor %.200s is of type %s, which can't be converted", p->from->file->path, p->from->t->name, p->from->t->dtype);
 }
 
+static bool
+ends_with(const char *name, const char *end)
+{
+	size_t n = strlen(name), k = strlen(end);
+
+	return n >= k && strcmp(name + n - k, end) == 0;
+}
+
 /* Other programs want these as f32, and so does model_check of vectors. */
 static bool
 is_f32(const char *name, uint32_t n_dims)
 {
-	static const char *const small[] = { "_norm.weight", ".bias", "ffn_gate_inp.weight", "ffn_gate_inp_shexp.weight", "position_embd.weight",
-		"token_types.weight" };
-	size_t n = strlen(name);
+	static const char *const small[] = { "_norm.weight", "ffn_gate_inp.weight", "ffn_gate_inp_shexp.weight", "position_embd.weight", "token_types.weight",
+		"ssm_conv1d.weight" };
 
 	for (size_t i = 0; i < sizeof small / sizeof *small; i++)
-		if (n >= strlen(small[i]) && strcmp(name + n - strlen(small[i]), small[i]) == 0)
+		if (ends_with(name, small[i]))
 			return true;
-	return n_dims < 2;
+	return n_dims < 2 || !ends_with(name, ".weight");
 }
 
 /* The scales of a block stand in a tensor of their own, in the same order. */

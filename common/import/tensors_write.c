@@ -3,11 +3,15 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "compute/mathd.h"
 #include "import/tensors_impl.h"
 #include "model/quantize.h"
 #include "model/types.h"
 
-enum { COPIED = 1 << 22 }; /* elements that are copied as they are at a time */
+enum {
+	COPIED = 1 << 22, /* elements that are copied as they are at a time */
+	MAX_LOG = 88,     /* whose exp is an f32 */
+};
 
 static int
 put_bytes(struct made *m, const void *data, size_t n)
@@ -55,6 +59,27 @@ write_same(struct made *m, uint64_t at, uint64_t n, uint64_t step)
 	return 0;
 }
 
+static bool
+is_changed(enum recipe_how how)
+{
+	return how == HOW_PLUS_ONE || how == HOW_MINUS_EXP;
+}
+
+/* What is done to numbers themselves. */
+static int
+change(struct made *m, uint64_t n)
+{
+	enum recipe_how how = m->now->rule->how;
+	float *x = m->all->x;
+
+	for (uint64_t i = 0; i < n; i++) {
+		if (how == HOW_MINUS_EXP && !(x[i] >= -MAX_LOG && x[i] <= MAX_LOG))
+			return err_set(ERR_DATA, "%s: tensor %.200s has an element that is the logarithm of no f32", m->now->from->file->path, m->now->from->t->name);
+		x[i] = how == HOW_MINUS_EXP ? -(float)mathd_exp((double)x[i]) : x[i] + 1;
+	}
+	return 0;
+}
+
 static int
 write_converted(struct made *m, uint64_t at, uint64_t n, uint64_t step)
 {
@@ -66,8 +91,8 @@ write_converted(struct made *m, uint64_t at, uint64_t n, uint64_t step)
 	for (uint64_t k; n > 0; n -= k, at += k * step) {
 		k = n < TENSORS_CHUNK ? n : TENSORS_CHUNK;
 		quantize_to_f32(all->x, from, gather(m, at, k, step), k);
-		for (uint64_t i = 0; m->now->rule->how == HOW_PLUS_ONE && i < k; i++)
-			all->x[i] += 1;
+		if (is_changed(m->now->rule->how) && change(m, k) < 0)
+			return -1;
 		if (put_bytes(m, all->x, k * sizeof *all->x) < 0)
 			return -1;
 	}
@@ -105,7 +130,7 @@ static int
 write_run(void *arg, uint64_t at, uint64_t n, uint64_t step)
 {
 	struct made *m = arg;
-	bool same = m->now->rule->how != HOW_PLUS_ONE && strcmp(type_info(m->type)->name, m->now->from->t->dtype) == 0;
+	bool same = !is_changed(m->now->rule->how) && strcmp(type_info(m->type)->name, m->now->from->t->dtype) == 0;
 
 	return m->type == TYPE_MXFP4 ? write_mxfp4(m, at, n, step) : same ? write_same(m, at, n, step) : write_converted(m, at, n, step);
 }

@@ -63,6 +63,15 @@ as_it_is(struct view *v, const struct safetensor *t)
 }
 
 static int
+rows(struct view *v, const struct safetensor *t, struct shape s)
+{
+	if (as_it_is(v, t) < 0)
+		return -1;
+	made(v, 2, s.cols, t->n / s.cols, 1);
+	return 0;
+}
+
+static int
 in_pairs(struct view *v, const struct safetensor *t, struct shape s, uint64_t heads)
 {
 	uint64_t half = heads ? s.rows / heads / 2 : 0;
@@ -167,7 +176,10 @@ view_make(struct view *v, enum recipe_how how, const struct safetensor *t, const
 	switch (how) {
 	case HOW_AS_IT_IS:
 	case HOW_PLUS_ONE:
+	case HOW_MINUS_EXP:
 		return as_it_is(v, t);
+	case HOW_ROWS:
+		return rows(v, t, s);
 	case HOW_PAIRS_Q:
 		return in_pairs(v, t, s, sizes->heads);
 	case HOW_PAIRS_K:

@@ -105,7 +105,7 @@ def recurrent_tensors(m, dim, layer):
         shapes = {"in.weight": (dim, 2 * inner), "x.weight": (inner, rank + 2 * states), "dt.weight": (rank, inner), "out.weight": (inner, dim)}
         yield from [("ssm_" + name, shape, 0, 1.5 / shape[0] ** 0.5) for name, shape in shapes.items()]
         yield from [("ssm_conv1d.weight", (k["ssm.conv_kernel"], inner), 0, 0.5), ("ssm_conv1d.bias", (inner,), 0, 0.2), ("ssm_dt.bias", (inner,), -1, 1),
-                    ("ssm_a", (states, inner), -1, 0.3), ("ssm_d", (inner,), 1, 0.3)]
+                    ("ssm_a", (states, inner), -1, 0.2), ("ssm_d", (inner,), 1, 0.3)]
         return
     ffn, rate = m["shape"][3], k["attention.iclr_lora_rank"]
     low = {"w": k["attention.decay_lora_rank"], "a": rate, "v": k["attention.value_residual_mix_lora_rank"] if layer else rate, "g": k["attention.gate_lora_rank"]}

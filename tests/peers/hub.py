@@ -4,7 +4,8 @@
 	hub.py write PARTS DIR MODEL...  of each MODEL a folder DIR/NAME: names, shapes and order of elements are those of the transformers
 	                                 library; weights in so many files
 	hub.py tokenizer TOKENIZER DIR   a folder of the smallest llama with this tokenizer.json, or tokenizer.model
-	hub.py compare DIR MODEL...      DIR/NAME.gguf has all tensors of MODEL, no others, byte for byte, and its keys, but for general.*
+	hub.py compare DIR MODEL...      DIR/NAME.gguf has all tensors of MODEL, no others, byte for byte, and its keys, but for general.*;
+	                                 what went through a logarithm and back is near
 	hub.py factors MADE CONFIG       rope_freqs of MADE are those of Llama 3's paper for the settings in CONFIG
 	hub.py round TYPE MODEL OUT      MODEL with all its tensors, vectors too, rounded to f16 or bf16, and matrices of that type
 	hub.py narrow TYPE DIR           vectors in the folder of such a model become f16 or bf16, too
@@ -33,7 +34,7 @@ CLASSES = {
     "deepseek2": "DeepseekV3ForCausalLM", "phi3": "Phi3ForCausalLM", "olmo2": "Olmo2ForCausalLM", "gemma": "GemmaForCausalLM",
     "gemma2": "Gemma2ForCausalLM", "gemma3": "Gemma3ForCausalLM", "gpt2": "GPT2LMHeadModel", "starcoder2": "Starcoder2ForCausalLM",
     "gptneox": "GPTNeoXForCausalLM", "phi2": "PhiForCausalLM", "falcon": "FalconForCausalLM", "bert": "BertModel",
-    "nomic-bert": "NomicBertModel", "stablelm": "StableLmForCausalLM",
+    "nomic-bert": "NomicBertModel", "stablelm": "StableLmForCausalLM", "mamba": "MambaForCausalLM",
 }
 
 # Names of a layer's tensors, without .weight and .bias.
@@ -73,6 +74,8 @@ LAYERS = {
              "ffn_down": "output.dense", "layer_output_norm": "output.LayerNorm"},
     "nomic-bert": {"attn_qkv": "attn.Wqkv", "attn_output": "attn.out_proj", "attn_output_norm": "norm1", "ffn_up": "mlp.fc11",
                    "ffn_gate": "mlp.fc12", "ffn_down": "mlp.fc2", "layer_output_norm": "norm2"},
+    "mamba": {"attn_norm": "norm", "ssm_in": "mixer.in_proj", "ssm_conv1d": "mixer.conv1d", "ssm_x": "mixer.x_proj", "ssm_dt": "mixer.dt_proj",
+              "ssm_out": "mixer.out_proj"},
 }
 FALCON_40B = {"attn_norm": "ln_mlp", "attn_norm_2": "ln_attn"}
 ENDS = {"token_embd": "model.embed_tokens", "output_norm": "model.norm", "output": "lm_head"}
@@ -84,9 +87,10 @@ OTHER_ENDS = {
     "phi2": {**ENDS, "output_norm": "model.final_layernorm"},
     "falcon": {"token_embd": "transformer.word_embeddings", "output_norm": "transformer.ln_f", "output": "lm_head"},
     "bert": {**ENCODER_ENDS, "token_embd_norm": "embeddings.LayerNorm"}, "nomic-bert": {**ENCODER_ENDS, "token_embd_norm": "emb_ln"},
+    "mamba": {"token_embd": "backbone.embeddings", "output_norm": "backbone.norm_f", "output": "lm_head"},
 }
 FRONTS = {"gpt2": "transformer.h", "falcon": "transformer.h", "gptneox": "gpt_neox.layers", "bert": "encoder.layer",
-          "nomic-bert": "encoder.layers"}
+          "nomic-bert": "encoder.layers", "mamba": "backbone.layers"}
 
 
 class Model:
@@ -163,6 +167,13 @@ def deepseek(front, layer, out):
         out[front + ".mlp.gate.e_score_correction_bias"] = "F32", layer.pop("exp_probs_b.bias")[1]
 
 
+def mamba(front, layer, out):
+    out[front + ".mixer.A_log"] = "F32", np.log(-layer.pop("ssm_a")[1])
+    out[front + ".mixer.D"] = "F32", layer.pop("ssm_d")[1]
+    kind, conv = layer["ssm_conv1d.weight"]
+    layer["ssm_conv1d.weight"] = kind, conv[:, None]  # of each channel's one input
+
+
 def changed(m, base, w):
     """Elements as transformers has them."""
     heads = m.key("attention.head_count")
@@ -182,6 +193,8 @@ def put_layer(m, front, layer, out):
         gpt_oss(front, layer, out)
     if m.arch == "deepseek2":
         deepseek(front, layer, out)
+    if m.arch == "mamba":
+        mamba(front, layer, out)
     names = {**LAYERS[m.arch], **(FALCON_40B if m.arch == "falcon" and "attn_norm_2.weight" in layer else {})}
     for name, (kind, w) in layer.items():
         base, suffix = name.rsplit(".", 1)
@@ -307,6 +320,13 @@ def settings(m):
         c = {"architectures": c["architectures"], "n_embd": dim, "n_layer": c["num_hidden_layers"], "n_head": heads,
              "n_positions": c["max_position_embeddings"], "n_inner": c["intermediate_size"], "layer_norm_epsilon": c["layer_norm_eps"],
              "rotary_emb_base": c["rope_theta"], "vocab_size": c["vocab_size"], "causal": False}
+    if m.arch == "mamba":
+        dim, falcon = c["hidden_size"], m.key("ssm.dt_b_c_rms", False)
+        rank = m.key("ssm.time_step_rank")
+        c = {"architectures": ["FalconMambaForCausalLM" if falcon else "MambaForCausalLM"], "model_type": "falcon_mamba" if falcon else "mamba",
+             "hidden_size": dim, "num_hidden_layers": c["num_hidden_layers"], "intermediate_size": m.key("ssm.inner_size"),
+             "conv_kernel": m.key("ssm.conv_kernel"), "state_size": m.key("ssm.state_size"), "layer_norm_epsilon": c["rms_norm_eps"],
+             "time_step_rank": "auto" if rank == -(-dim // 16) else rank, "vocab_size": c["vocab_size"]}
     if "bert" in m.arch:
         c["type_vocab_size"] = m.file.tensors[b"token_types.weight"][1][1]
     if rope_scaling(m):
@@ -444,15 +464,29 @@ def compare(folder, *paths):
         compare_with(path, "%s/%s.gguf" % (folder, name_of(path)))
 
 
+UNSAID = [b".context_length", b".head_count_kv", b".key_length", b".value_length"]  # in folders of recurrent models
+
+
+def is_said(arch, name):
+    return not name.startswith(b"general.") and not (arch == b"mamba" and any(name.endswith(end) for end in UNSAID))
+
+
+def is_same(name, x, y):
+    if not name.endswith(b".ssm_a") or x[:2] != y[:2]:
+        return x == y
+    a, b = (np.frombuffer(t[2], "<f4") for t in (x, y))
+    return np.allclose(a, b, rtol=4e-7, atol=0)
+
+
 def compare_with(path, made):
     a, b = gguf.File(path), gguf.File(made)
     bad = ["%s: missing" % n for n in a.tensors.keys() - b.tensors.keys()] + ["%s: too many" % n for n in b.tensors.keys() - a.tensors.keys()]
     for name in a.tensors.keys() & b.tensors.keys():
         x, y = a.tensors[name], b.tensors[name]
-        if x != y:
+        if not is_same(name, x, y):
             bad.append("%s: %s, made is %s%s" % (name, x[:2], y[:2], " of other bytes" if x[:2] == y[:2] else ""))
     for name, (raw, v) in a.keys.items():
-        if not name.startswith(b"general.") and b.keys.get(name, (None,))[0] != raw:
+        if is_said(a.get(b"general.architecture"), name) and b.keys.get(name, (None,))[0] != raw:
             bad.append("%s: %s, made is %s" % (name, v, b.get(name)))
     if a.get(b"general.architecture") != b.get(b"general.architecture"):
         bad.append("another architecture")
