@@ -41,6 +41,23 @@ kind(const char *name)
 	return NULL;
 }
 
+/* A letter of a list, behind its bracket. */
+static bool
+letter(const char **pattern, const char **name, uint64_t *to)
+{
+	const char *list = *pattern, *end = strchr(list, ']'), *is = memchr(list, *(*name)++, (size_t)(end - list));
+
+	*pattern = end;
+	*to = is ? (uint64_t)(is - list) : 0;
+	return is != NULL;
+}
+
+bool
+name_joins(const char *pattern)
+{
+	return strpbrk(pattern, "@[") != NULL;
+}
+
 bool
 name_matches(const char *pattern, const char *name, struct name_match *m)
 {
@@ -55,7 +72,11 @@ name_matches(const char *pattern, const char *name, struct name_match *m)
 				return false;
 			m->layer = (int64_t)layer; /* of a few digits */
 		} else if (*pattern == '@') {
-			if (!number(&name, &m->expert))
+			if (!number(&name, &m->nth))
+				return false;
+		} else if (*pattern == '[') {
+			pattern++;
+			if (!letter(&pattern, &name, &m->nth))
 				return false;
 		} else if (*name++ != *pattern) {
 			return false;

@@ -10,13 +10,16 @@
 
 /* What a name has where a pattern has its signs. */
 struct name_match {
-	int64_t layer;   /* #; -1: the pattern has none */
-	uint64_t expert; /* @ */
+	int64_t layer; /* #; -1: the pattern has none */
+	uint64_t nth;  /* @, or which of [abc] it is */
 	const char *kind; /* *: "weight" or "bias"; NULL */
 };
 
 /* A name without what stands in front of it: "model.", "transformer." and the like, by which classes of models differ. */
 const char *name_own(const char *name);
+
+/* Do names that match the pattern, with @ or [abc] in it, make one tensor of a layer? */
+bool name_joins(const char *pattern);
 
 bool name_matches(const char *pattern, const char *name, struct name_match *m);
 

@@ -214,6 +214,46 @@ static list mamba = {
 	{ "layers.#.mixer.out_proj.weight", "blk.#.ssm_out.weight", 0 },
 	{ 0 },
 };
+/* Of the first layer's values nothing is mixed in; llama.cpp wants tensors for it all the same, and takes others. */
+static list rwkv7 = {
+	{ "embeddings.weight", "token_embd.weight", 0 },
+	{ "norm.*", "output_norm.*", 0 },
+	{ "lm_head.weight", "output.weight", 0 },
+	{ "layers.0.pre_norm.*", "token_embd_norm.*", 0 },
+	{ "layers.#.attn_norm.*", "blk.#.attn_norm.*", 0 },
+	{ "layers.#.ffn_norm.*", "blk.#.attn_norm_2.*", 0 },
+	{ "layers.#.attn.x_[rwkvag]", "blk.#.time_mix_lerp_fused.weight", 0 },
+	{ "layers.#.attn.x_x", "blk.#.time_mix_lerp_fused.weight", HOW_ROWS_APART },
+	{ "layers.#.attn.w_lora.lora.2.bias", "blk.#.time_mix_w0.weight", 0 },
+	{ "layers.#.attn.w_lora.lora.0.weight", "blk.#.time_mix_w1.weight", 0 },
+	{ "layers.#.attn.w_lora.lora.2.weight", "blk.#.time_mix_w2.weight", 0 },
+	{ "layers.#.attn.a_lora.lora.2.bias", "blk.#.time_mix_a0.weight", 0 },
+	{ "layers.#.attn.a_lora.lora.0.weight", "blk.#.time_mix_a1.weight", 0 },
+	{ "layers.#.attn.a_lora.lora.2.weight", "blk.#.time_mix_a2.weight", 0 },
+	{ "layers.0.attn.a_lora.lora.2.bias", "blk.0.time_mix_v0.weight", 0 },
+	{ "layers.0.attn.a_lora.lora.0.weight", "blk.0.time_mix_v1.weight", 0 },
+	{ "layers.0.attn.a_lora.lora.2.weight", "blk.0.time_mix_v2.weight", 0 },
+	{ "layers.0.attn.v_lora.lora.2.bias", NULL, 0 },
+	{ "layers.0.attn.v_lora.lora.0.weight", NULL, 0 },
+	{ "layers.0.attn.v_lora.lora.2.weight", NULL, 0 },
+	{ "layers.#.attn.v_lora.lora.2.bias", "blk.#.time_mix_v0.weight", 0 },
+	{ "layers.#.attn.v_lora.lora.0.weight", "blk.#.time_mix_v1.weight", 0 },
+	{ "layers.#.attn.v_lora.lora.2.weight", "blk.#.time_mix_v2.weight", 0 },
+	{ "layers.#.attn.g_lora.lora.0.weight", "blk.#.time_mix_g1.weight", 0 },
+	{ "layers.#.attn.g_lora.lora.2.weight", "blk.#.time_mix_g2.weight", 0 },
+	{ "layers.#.attn.k_k", "blk.#.time_mix_k_k.weight", HOW_FLAT },
+	{ "layers.#.attn.k_a", "blk.#.time_mix_k_a.weight", HOW_FLAT },
+	{ "layers.#.attn.r_k", "blk.#.time_mix_r_k.weight", HOW_FLAT },
+	{ "layers.#.attn.r_proj.weight", "blk.#.time_mix_receptance.weight", 0 },
+	{ "layers.#.attn.k_proj.weight", "blk.#.time_mix_key.weight", 0 },
+	{ "layers.#.attn.v_proj.weight", "blk.#.time_mix_value.weight", 0 },
+	{ "layers.#.attn.o_proj.weight", "blk.#.time_mix_output.weight", 0 },
+	{ "layers.#.attn.g_norm.*", "blk.#.time_mix_ln.*", 0 },
+	{ "layers.#.ffn.x_k", "blk.#.channel_mix_lerp_k.weight", HOW_FLAT },
+	{ "layers.#.ffn.key.weight", "blk.#.channel_mix_key.weight", 0 },
+	{ "layers.#.ffn.value.weight", "blk.#.channel_mix_value.weight", 0 },
+	{ 0 },
+};
 /* Heads other than embeddings are of no use here. */
 static list encoder_ends = {
 	{ "embeddings.word_embeddings.weight", "token_embd.weight", 0 },
@@ -351,6 +391,14 @@ static key_list ssm_keys = {
 	{ "ssm.dt_b_c_rms", KEY_IS_BOOL, "model_type=falcon_mamba | 0", NULL },
 	{ 0 },
 };
+static key_list wkv_keys = {
+	{ "wkv.head_size", KEY_IS_U32, "head_dim", NULL },
+	{ "attention.decay_lora_rank", KEY_IS_U32, "decay_low_rank_dim", NULL },
+	{ "attention.iclr_lora_rank", KEY_IS_U32, "a_low_rank_dim", NULL },
+	{ "attention.value_residual_mix_lora_rank", KEY_IS_U32, "v_low_rank_dim", NULL },
+	{ "attention.gate_lora_rank", KEY_IS_U32, "gate_low_rank_dim", NULL },
+	{ 0 },
+};
 static key_list parallel_keys = { { "use_parallel_residual", KEY_IS_BOOL, "use_parallel_residual | 1", NULL }, { 0 } };
 static key_list encoder_keys = {
 	{ "attention.causal", KEY_IS_BOOL, "0", NULL },
@@ -426,6 +474,7 @@ static const struct recipe recipes[] = {
 	{ .arch = "stablelm", .classes = " StableLmForCausalLM StableLMEpochForCausalLM ", .tensors = { ends, norms, attention, gated }, .keys = parallel_keys,
 	    .refused = "qk_layernorm" },
 	{ .arch = "mamba", .classes = " MambaForCausalLM FalconMambaForCausalLM MambaLMHeadModel ", .tensors = { mamba } },
+	{ .arch = "rwkv7", .classes = " RWKV7ForCausalLM Rwkv7ForCausalLM ", .tensors = { rwkv7 } },
 };
 
 const struct recipe *
@@ -451,6 +500,7 @@ recipe_keys(const struct recipe *r, const struct recipe_key *lists[RECIPE_KEY_LI
 		{ r->keys, r->keys }, { a->encoder, encoder_keys }, { a->keys & KEY_LATENT, latent_keys }, { a->keys & KEY_GATING, gating_keys },
 		{ a->keys & KEY_EXPERTS, expert_keys }, { a->keys & (KEY_WINDOW | KEY_WINDOW_UNUSED), window_keys }, { a->keys & KEY_FINAL_CAP, cap_keys },
 		{ a->keys & KEY_SCALES, scale_keys }, { a->keys & KEY_PARALLEL, parallel_keys }, { a->keys & KEY_SSM, ssm_keys },
+		{ a->keys & KEY_WKV, wkv_keys },
 		{ true, a->mixer == MIXER_ATTENTION ? attention_keys : recurrent_keys }, { true, all_keys }, { true, a->norm == NORM_RMS ? rms_keys : layer_norm_keys }, { a->rope != ROPE_ABSENT, rope_keys },
 	};
 	size_t n = 0;

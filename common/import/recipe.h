@@ -14,7 +14,7 @@ enum recipe_how {
 	HOW_AS_IT_IS,
 	HOW_PLUS_ONE,      /* what a norm multiplies with is stored less 1 */
 	HOW_MINUS_EXP,     /* of what is stored as the logarithm of its negative */
-	HOW_ROWS,          /* of any dimensions: one matrix */
+	HOW_FLAT, HOW_ROWS, HOW_ROWS_APART, /* of any dimensions: a vector, a matrix, vectors */
 	HOW_PAIRS_Q,       /* rows of each head: i and i + half become 2i and 2i + 1; q has n_heads of them, k n_kv_heads */
 	HOW_PAIRS_K,
 	HOW_QKV,           /* for each key its queries, itself and its value: all queries, all keys, all values */
@@ -27,12 +27,12 @@ enum recipe_how {
 };
 
 /*
- * In names # is the number of a layer, @ that of an expert, the matrices of all of which become one tensor, and * "weight" or "bias" (or
- * "gamma" or "beta"); see import/name.h.
+ * In names # is the number of a layer, @ that of an expert, the matrices of all of which become one tensor, [abc] one of these letters, likewise
+ * in their order, and * "weight" or "bias" (or "gamma" or "beta"); see import/name.h.
  */
 struct recipe_tensor {
 	const char *from;
-	const char *to; /* NULL: what is not needed */
+	const char *to; /* NULL: what is not needed, whatever follows says */
 	enum recipe_how how;
 };
 

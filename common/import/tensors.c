@@ -44,7 +44,7 @@ add_tensor(struct tensors *all, const struct hub_tensor *from)
 				continue;
 			known = true;
 			if (!rule->to)
-				continue;
+				return 0;
 			if (mem_grow(&all->parts, &all->cap, all->n_parts + 1, sizeof p) < 0)
 				return -1;
 			p.rule = rule;
@@ -62,8 +62,8 @@ by_layer(const void *a, const void *b)
 		return x->match.layer < y->match.layer ? -1 : 1;
 	if (x->place != y->place)
 		return x->place < y->place ? -1 : 1;
-	if (x->match.expert != y->match.expert)
-		return x->match.expert < y->match.expert ? -1 : 1;
+	if (x->match.nth != y->match.nth)
+		return x->match.nth < y->match.nth ? -1 : 1;
 	return strcmp(x->from->t->name, y->from->t->name); /* weight and bias */
 }
 
@@ -104,7 +104,7 @@ static bool
 is_f32(const char *name, uint32_t n_dims)
 {
 	static const char *const small[] = { "_norm.weight", "ffn_gate_inp.weight", "ffn_gate_inp_shexp.weight", "position_embd.weight", "token_types.weight",
-		"ssm_conv1d.weight" };
+		"ssm_conv1d.weight", "time_mix_w1.weight", "time_mix_w2.weight", "time_mix_lerp_fused.weight" };
 
 	for (size_t i = 0; i < sizeof small / sizeof *small; i++)
 		if (ends_with(name, small[i]))
@@ -143,29 +143,31 @@ make_view(const struct tensors *all, struct part *p)
 	return is_mxfp4(p) ? find_scales(all, p) : 0;
 }
 
-/* Parts from `first` on that are one tensor: those of all experts. */
+/* Parts from `first` on that are one tensor. */
 static size_t
 parts_of_one(const struct tensors *all, size_t first)
 {
 	const struct part *p = all->parts;
 	size_t n = 1;
 
-	while (strchr(p[first].rule->from, '@') && first + n < all->n_parts && p[first + n].place == p[first].place &&
+	while (name_joins(p[first].rule->from) && first + n < all->n_parts && p[first + n].place == p[first].place &&
 	    p[first + n].match.layer == p[first].match.layer)
 		n++;
 	return n;
 }
 
 static int
-check_experts(const struct made *m)
+check_joined(const struct made *m)
 {
 	const struct part *p = m->part;
 
 	for (size_t i = 0; i < m->n; i++) {
-		if (p[i].match.expert != i)
-			return fault(&p[i], i ? "the expert before it is missing, or there twice" : "experts before it are missing");
-		if (strcmp(p[i].from->t->dtype, p->from->t->dtype) != 0 || p[i].view.n_dims != 2 || memcmp(p[i].view.ne, p->view.ne, sizeof p->view.ne) != 0)
-			return fault(&p[i], "is of another shape or type than that of the first expert");
+		if (p[i].match.nth != i)
+			return fault(&p[i], i ? "the one before it is missing, or there twice" : "those before it are missing");
+		if (strcmp(p[i].from->t->dtype, p->from->t->dtype) != 0 || memcmp(p[i].view.ne, p->view.ne, sizeof p->view.ne) != 0)
+			return fault(&p[i], "is of another shape or type than the first one");
+		if (p[i].view.n_dims != p->view.n_dims || p->view.n_dims == VIEW_DIMS)
+			return fault(&p[i], "has too many dimensions, or others than the first one");
 	}
 	return 0;
 }
@@ -179,10 +181,10 @@ put_made(struct gguf_writer *to, struct made *m)
 
 	if (!name_made(m->part->rule->to, &m->part->match, name, sizeof name))
 		return fault(m->part, "the name that it would have is too long");
-	if (strchr(m->part->rule->from, '@')) {
-		if (check_experts(m) < 0)
+	if (name_joins(m->part->rule->from)) {
+		if (check_joined(m) < 0)
 			return -1;
-		v.ne[v.n_dims++] = m->n; /* of matrices, as was checked */
+		v.ne[v.n_dims++] = m->n;
 	}
 	if (tensors_type(m->part, &m->type) < 0)
 		return -1;

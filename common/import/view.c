@@ -62,12 +62,16 @@ as_it_is(struct view *v, const struct safetensor *t)
 	return 0;
 }
 
+/* In so many dimensions: the last has the rows. */
 static int
-rows(struct view *v, const struct safetensor *t, struct shape s)
+in_rows(struct view *v, const struct safetensor *t, uint32_t n_dims)
 {
+	uint64_t cols = n_dims > 1 && t->n_dims > 0 ? t->shape[t->n_dims - 1] : t->n;
+
 	if (as_it_is(v, t) < 0)
 		return -1;
-	made(v, 2, s.cols, t->n / s.cols, 1);
+	made(v, n_dims, cols, 1, 1);
+	v->ne[n_dims - 1] = n_dims > 1 ? t->n / cols : cols;
 	return 0;
 }
 
@@ -178,8 +182,12 @@ view_make(struct view *v, enum recipe_how how, const struct safetensor *t, const
 	case HOW_PLUS_ONE:
 	case HOW_MINUS_EXP:
 		return as_it_is(v, t);
+	case HOW_FLAT:
+		return in_rows(v, t, 1);
 	case HOW_ROWS:
-		return rows(v, t, s);
+		return in_rows(v, t, 2);
+	case HOW_ROWS_APART:
+		return in_rows(v, t, VIEW_DIMS);
 	case HOW_PAIRS_Q:
 		return in_pairs(v, t, s, sizes->heads);
 	case HOW_PAIRS_K:

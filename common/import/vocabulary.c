@@ -89,14 +89,25 @@ put_sentencepiece(struct vocabulary *v)
 /* ---- all ---- */
 
 static int
+no_tokenizer(const struct hub *h)
+{
+	static const char world[] = "rwkv_vocab_v20230424.txt";
+	struct buf text = { 0 };
+	int rc = hub_file(h, world, &text);
+
+	buf_free(&text);
+	if (rc > 0)
+		return err_set(ERR_DATA, "%s/%s: the tokenizer of RWKV World, which can't be expressed", h->dir, world);
+	return rc < 0 ? -1 : err_set(ERR_SYSTEM, "%s: neither tokenizer.json nor tokenizer.model there", h->dir);
+}
+
+static int
 load(struct vocabulary *v)
 {
 	if (hub_file(v->h, "tokenizer.model", &v->sentencepiece) < 0 || hub_json(v->h, "tokenizer.json", &v->tokenizer) < 0 ||
 	    hub_json(v->h, "tokenizer_config.json", &v->config) < 0)
 		return -1;
-	if (v->sentencepiece.len == 0 && !v->tokenizer)
-		return err_set(ERR_SYSTEM, "%s: neither tokenizer.json nor tokenizer.model there", v->h->dir);
-	return 0;
+	return v->sentencepiece.len == 0 && !v->tokenizer ? no_tokenizer(v->h) : 0;
 }
 
 /* Phi 4 has a tokenizer.model that is not its own. */

@@ -15,6 +15,7 @@ What import does is undone here as the classes of transformers compute with weig
 import json
 import math
 import os
+import re
 import struct
 import sys
 
@@ -34,7 +35,7 @@ CLASSES = {
     "deepseek2": "DeepseekV3ForCausalLM", "phi3": "Phi3ForCausalLM", "olmo2": "Olmo2ForCausalLM", "gemma": "GemmaForCausalLM",
     "gemma2": "Gemma2ForCausalLM", "gemma3": "Gemma3ForCausalLM", "gpt2": "GPT2LMHeadModel", "starcoder2": "Starcoder2ForCausalLM",
     "gptneox": "GPTNeoXForCausalLM", "phi2": "PhiForCausalLM", "falcon": "FalconForCausalLM", "bert": "BertModel",
-    "nomic-bert": "NomicBertModel", "stablelm": "StableLmForCausalLM", "mamba": "MambaForCausalLM",
+    "nomic-bert": "NomicBertModel", "stablelm": "StableLmForCausalLM", "mamba": "MambaForCausalLM", "rwkv7": "RWKV7ForCausalLM",
 }
 
 # Names of a layer's tensors, without .weight and .bias.
@@ -76,6 +77,9 @@ LAYERS = {
                    "ffn_gate": "mlp.fc12", "ffn_down": "mlp.fc2", "layer_output_norm": "norm2"},
     "mamba": {"attn_norm": "norm", "ssm_in": "mixer.in_proj", "ssm_conv1d": "mixer.conv1d", "ssm_x": "mixer.x_proj", "ssm_dt": "mixer.dt_proj",
               "ssm_out": "mixer.out_proj"},
+    "rwkv7": {"attn_norm": "attn_norm", "attn_norm_2": "ffn_norm", "time_mix_receptance": "attn.r_proj", "time_mix_key": "attn.k_proj",
+              "time_mix_value": "attn.v_proj", "time_mix_output": "attn.o_proj", "time_mix_ln": "attn.g_norm", "channel_mix_key": "ffn.key",
+              "channel_mix_value": "ffn.value"},
 }
 FALCON_40B = {"attn_norm": "ln_mlp", "attn_norm_2": "ln_attn"}
 ENDS = {"token_embd": "model.embed_tokens", "output_norm": "model.norm", "output": "lm_head"}
@@ -88,6 +92,7 @@ OTHER_ENDS = {
     "falcon": {"token_embd": "transformer.word_embeddings", "output_norm": "transformer.ln_f", "output": "lm_head"},
     "bert": {**ENCODER_ENDS, "token_embd_norm": "embeddings.LayerNorm"}, "nomic-bert": {**ENCODER_ENDS, "token_embd_norm": "emb_ln"},
     "mamba": {"token_embd": "backbone.embeddings", "output_norm": "backbone.norm_f", "output": "lm_head"},
+    "rwkv7": {**ENDS, "token_embd": "model.embeddings", "token_embd_norm": "model.layers.0.pre_norm"},
 }
 FRONTS = {"gpt2": "transformer.h", "falcon": "transformer.h", "gptneox": "gpt_neox.layers", "bert": "encoder.layer",
           "nomic-bert": "encoder.layers", "mamba": "backbone.layers"}
@@ -174,6 +179,21 @@ def mamba(front, layer, out):
     layer["ssm_conv1d.weight"] = kind, conv[:, None]  # of each channel's one input
 
 
+def rwkv7(m, i, front, layer, out):
+    lerps = layer.pop("time_mix_lerp_fused.weight")[1]  # 6 x 1 x 1 x dim; newer folders have them so, or as a matrix
+    if i % 2:
+        out[front + ".attn.x_x"] = "F32", lerps[:, 0, 0]
+    else:
+        out.update((front + ".attn.x_" + name, ("F32", x)) for name, x in zip("rwkvag", lerps))
+    for name in "wavg":  # some have those of v in the first layer, too, of no use
+        for part, lora in ("0", "2.bias"), ("1", "0.weight"), ("2", "2.weight"):
+            if name + part != "g0":
+                out["%s.attn.%s_lora.lora.%s" % (front, name, lora)] = "F32", layer.pop("time_mix_%s%s.weight" % (name, part))[1]
+    out[front + ".attn.r_k"] = "F32", layer.pop("time_mix_r_k.weight")[1].reshape(-1, m.key("wkv.head_size"))
+    for name, part in ("attn.k_k", "time_mix_k_k"), ("attn.k_a", "time_mix_k_a"), ("ffn.x_k", "channel_mix_lerp_k"):
+        out["%s.%s" % (front, name)] = "F32", layer.pop(part + ".weight")[1].ravel()
+
+
 def changed(m, base, w):
     """Elements as transformers has them."""
     heads = m.key("attention.head_count")
@@ -188,13 +208,15 @@ def changed(m, base, w):
     return w
 
 
-def put_layer(m, front, layer, out):
+def put_layer(m, i, front, layer, out):
     if m.arch == "gpt-oss":
         gpt_oss(front, layer, out)
     if m.arch == "deepseek2":
         deepseek(front, layer, out)
     if m.arch == "mamba":
         mamba(front, layer, out)
+    if m.arch == "rwkv7":
+        rwkv7(m, i, front, layer, out)
     names = {**LAYERS[m.arch], **(FALCON_40B if m.arch == "falcon" and "attn_norm_2.weight" in layer else {})}
     for name, (kind, w) in layer.items():
         base, suffix = name.rsplit(".", 1)
@@ -214,7 +236,7 @@ def tensors(m):
             base, suffix = name.rsplit(".", 1)
             out["%s.%s" % (ends[base], suffix)] = DTYPES[kind][0], changed(m, base, w)
     for i, layer in layers.items():
-        put_layer(m, "%s.%d" % (FRONTS.get(m.arch, "model.layers"), i), layer, out)
+        put_layer(m, i, "%s.%d" % (FRONTS.get(m.arch, "model.layers"), i), layer, out)
     return out
 
 
@@ -327,6 +349,12 @@ def settings(m):
              "hidden_size": dim, "num_hidden_layers": c["num_hidden_layers"], "intermediate_size": m.key("ssm.inner_size"),
              "conv_kernel": m.key("ssm.conv_kernel"), "state_size": m.key("ssm.state_size"), "layer_norm_epsilon": c["rms_norm_eps"],
              "time_step_rank": "auto" if rank == -(-dim // 16) else rank, "vocab_size": c["vocab_size"]}
+    if m.arch == "rwkv7":
+        c = {"architectures": c["architectures"], "hidden_size": dim, "num_hidden_layers": c["num_hidden_layers"], "intermediate_size": c["intermediate_size"],
+             "head_dim": m.key("wkv.head_size"), "num_heads": None, "norm_eps": c["layer_norm_eps"], "norm_first": True, "norm_bias": True,
+             "decay_low_rank_dim": m.key("attention.decay_lora_rank"), "a_low_rank_dim": m.key("attention.iclr_lora_rank"),
+             "v_low_rank_dim": m.key("attention.value_residual_mix_lora_rank"), "gate_low_rank_dim": m.key("attention.gate_lora_rank"),
+             "max_position_embeddings": 2048, "vocab_size": c["vocab_size"]}
     if "bert" in m.arch:
         c["type_vocab_size"] = m.file.tensors[b"token_types.weight"][1][1]
     if rope_scaling(m):
@@ -464,22 +492,32 @@ def compare(folder, *paths):
         compare_with(path, "%s/%s.gguf" % (folder, name_of(path)))
 
 
-UNSAID = [b".context_length", b".head_count_kv", b".key_length", b".value_length"]  # in folders of recurrent models
+RECURRENT = b"mamba", b"rwkv7"
+UNSAID = b".context_length", b".head_count_kv", b".key_length", b".value_length", b".token_shift_count"  # in their folders
 
 
 def is_said(arch, name):
-    return not name.startswith(b"general.") and not (arch == b"mamba" and any(name.endswith(end) for end in UNSAID))
+    return not name.startswith(b"general.") and not (arch in RECURRENT and name.endswith(UNSAID))
+
+
+def wanted(tensors):
+    """As llama.cpp makes them: in the first layer of RWKV those of the rate of learning are there once more, as those of values."""
+    return {name: tensors[re.sub(rb"^(blk\.0\.time_mix_)v([012])", rb"\1a\2", name)] for name in tensors}
 
 
 def is_same(name, x, y):
-    if not name.endswith(b".ssm_a") or x[:2] != y[:2]:
-        return x == y
+    (kind, shape, _), (made, other, _) = x, y
+    if kind != made or shape + [1] * (4 - len(shape)) != other + [1] * (4 - len(other)):
+        return False
+    if not name.endswith(b".ssm_a"):
+        return x[2] == y[2]
     a, b = (np.frombuffer(t[2], "<f4") for t in (x, y))
     return np.allclose(a, b, rtol=4e-7, atol=0)
 
 
 def compare_with(path, made):
     a, b = gguf.File(path), gguf.File(made)
+    a.tensors = wanted(a.tensors)
     bad = ["%s: missing" % n for n in a.tensors.keys() - b.tensors.keys()] + ["%s: too many" % n for n in b.tensors.keys() - a.tensors.keys()]
     for name in a.tensors.keys() & b.tensors.keys():
         x, y = a.tensors[name], b.tensors[name]

@@ -64,7 +64,6 @@ comes_back() {
 	names=
 	for name in $computed $encoders; do
 		case $name in
-		rwkv7) ;; # not imported
 		types-f32 | types-f16 | types-bf16) names+=" $name" ;;
 		types-* | llama-rope-freqs) ;; # blocks that weights don't come in; factors that no formula gives
 		*) names+=" $name" ;;
@@ -76,7 +75,7 @@ comes_back() {
 
 @test "so do architectures and shapes without fixtures" {
 	names="granite starcoder2 starcoder2-untied qwen2moe qwen3moe-many mixtral-wide falcon-two-norms gptneox-sequential stablelm-plain stablelm-parallel
-		phi3-window qwen2-odd qwen3-wide olmo2-gqa gemma-gqa gemma2-narrow gemma3-deep deepseek2-lite deepseek2-groups mamba-odd mamba-falcon"
+		phi3-window qwen2-odd qwen3-wide olmo2-gqa gemma-gqa gemma2-narrow gemma3-deep deepseek2-lite deepseek2-groups mamba-odd mamba-falcon rwkv7"
 	random $names
 	comes_back $names
 }
@@ -241,9 +240,18 @@ renamed() {
 	renamed 'layers.1.self_attn.q_proj' 'layers.1.self_attn.x_proj'
 	says 1 "tensor model.layers.1.self_attn.x_proj.weight is none that is known of architecture llama" mai-shard import -o x.gguf bad
 	renamed 'layers.1.block_sparse_moe.experts.2.w1' 'layers.1.block_sparse_moe.experts.9.w1'
-	says 1 "experts.3.w1.weight: the expert before it is missing" mai-shard import -o x.gguf bad
+	says 1 "experts.3.w1.weight: the one before it is missing" mai-shard import -o x.gguf bad
 	renamed '"F32", "shape": \[64, 64\]' '"I32", "shape": [64, 64]'
 	says 1 "is of type I32, which can't be converted" mai-shard import -o x.gguf bad
+	hub 1 rwkv7
+	rm -r hub/llama-moe
+	mv hub/rwkv7 hub/llama-moe
+	renamed 'layers.0.attn.x_k' 'layers.1.attn.x_k'
+	says 1 "layers.0.attn.x_v: the one before it is missing" mai-shard import -o x.gguf bad
+	renamed 'layers.0.attn.x_r' 'layers.1.attn.x_r'
+	says 1 "layers.0.attn.x_w: those before it are missing" mai-shard import -o x.gguf bad
+	renamed 'layers.0.attn.x_g' 'layers.0.attn.x_x'
+	says 1 "bad: what it makes is no model that is computed" mai-shard import -o x.gguf bad
 	"$peers/weights.py" set "$SHARED/models/arch/mamba.gguf" blk.1.ssm_a 5 0.5 bad.gguf # whose logarithm of its negative is none
 	"$peers/hub.py" write 1 hub bad.gguf
 	says 1 "layers.1.mixer.A_log has an element that is the logarithm of no f32" mai-shard import -o x.gguf hub/bad
@@ -261,6 +269,8 @@ renamed() {
 	says 1 "bad/tokenizer.json: merge 0 is no pair" mai-shard import -o x.gguf bad
 	rm bad/tokenizer.json
 	says 3 "neither tokenizer.json nor tokenizer.model there" mai-shard import -o x.gguf bad
+	echo "1 '\\x00' 1" >bad/rwkv_vocab_v20230424.txt
+	says 1 "bad/rwkv_vocab_v20230424.txt: the tokenizer of RWKV World, which can't be expressed" mai-shard import -o x.gguf bad
 }
 
 @test "with --trust each file is to be signed" {
