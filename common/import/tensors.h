@@ -12,8 +12,8 @@ struct tensors;
 
 /*
  * Gives the writer all tensors, by layer, each to be filled from the map of its file: matrices in the type that they have (f32, f16,
- * bf16, codes of MXFP4), vectors, routers and positions as f32. NULL with a reason: a tensor has no place in the recipe, an expert is missing,
- * a shape does not fit. Writer and folder must outlive it, and it the writing.
+ * bf16, codes of MXFP4), vectors, routers, positions and the like as f32. NULL with a reason: a tensor has no place in the recipe, an expert is
+ * missing, a shape does not fit. Writer and folder must outlive it, and it the writing.
  */
 struct tensors *tensors_put(struct gguf_writer *to, const struct hub *h, const struct recipe *r);
 void tensors_free(struct tensors *t);

@@ -114,6 +114,26 @@ model("gpt-oss", "GptOssForCausalLM", {"model.embed_tokens.weight": ("BF16", [4,
       E + "gate_up_proj_blocks": ("U8", [1, 64, 1, 16]), E + "gate_up_proj_scales": ("U8", [1, 64, 1]), E + "gate_up_proj_bias": ("F32", [1, 64]),
       E + "down_proj_blocks": ("U8", [1, 32, 1, 16]), E + "down_proj_scales": ("U8", [1, 32, 1]), E + "down_proj_bias": ("F32", [1, 32])}, BPE,
       hidden_size=32, intermediate_size=32, head_dim=2, num_local_experts=1, num_experts_per_tok=1, sliding_window=4)
+M = "backbone.layers.0."
+model("mamba", "FalconMambaForCausalLM", {**f32("backbone.", embeddings__weight=[4, 2], norm_f__weight=[2]), **f32(M, norm__weight=[2]), **f32(M + "mixer.",
+      in_proj__weight=[4, 2], conv1d__weight=[2, 1, 2], conv1d__bias=[2], x_proj__weight=[3, 2], dt_proj__weight=[2, 1], dt_proj__bias=[2], A_log=[2, 1], D=[2],
+      out_proj__weight=[2, 2])}, BPE, model_type="falcon_mamba", conv_kernel=2, state_size=1, time_step_rank="auto")
+
+
+def rwkv7(layer, lerps, loras):
+    front = "model.layers.%d." % layer
+    pairs = {front + n + s: ("F32", [16]) for n in ("attn_norm", "ffn_norm", "attn.g_norm") for s in (".weight", ".bias")}
+    squares = {front + "attn.%s_proj.weight" % n: ("F16", [16, 16]) for n in "rkvo"}
+    low = {front + "attn.%s_lora.lora.%s" % (n, k): ("F32", v) for n in loras for k, v in (("0.weight", [1, 16]), ("2.weight", [16, 1]), ("2.bias", [16]))
+           if n + k != "g2.bias"}
+    return {**pairs, **squares, **low, **f32(front, **lerps, attn__k_k=[16], attn__k_a=[16], attn__r_k=[1, 16], ffn__x_k=[16], ffn__key__weight=[2, 16],
+                                             ffn__value__weight=[16, 2])}
+
+
+model("rwkv7", "RWKV7ForCausalLM", {"model.embeddings.weight": ("BF16", [4, 16]), "lm_head.weight": ("BF16", [4, 16]), **f32("model.", norm__weight=[16],
+      norm__bias=[16], layers__0__pre_norm__weight=[16], layers__0__pre_norm__bias=[16]), **rwkv7(0, {"attn__x_" + n: [1, 1, 16] for n in "rwkvag"}, "wag"),
+      **rwkv7(1, {"attn__x_x": [6, 16]}, "wagv")}, BPE, num_hidden_layers=2, hidden_size=16, head_dim=16, decay_low_rank_dim=1, a_low_rank_dim=1,
+      v_low_rank_dim=1, gate_low_rank_dim=1)
 B = "encoder.layer.0."
 model("bert", "BertModel", {**f32("embeddings.", word_embeddings__weight=[4, 2], position_embeddings__weight=[8, 2], token_type_embeddings__weight=[2, 2],
       LayerNorm__gamma=[2], LayerNorm__beta=[2]), **{B + n + s: ("F32", [2, 2] if s == ".weight" else [2]) for n in (
