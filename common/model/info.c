@@ -104,13 +104,55 @@ tokenizer(const struct model *m)
 	    gguf_get_array(g, "tokenizer.ggml.tokens", GGUF_STRING, &tokens) == 1 ? number(tokens->n) : json_null());
 }
 
+static enum arch_mixer
+mixer(const struct hparams *hp)
+{
+	return hp->how ? hp->how->mixer : MIXER_ATTENTION;
+}
+
+static json_t *
+number_if(bool applies, uint64_t v)
+{
+	return applies ? number(v) : json_null();
+}
+
 static json_t *
 rope(const struct hparams *hp)
 {
 	static const char *const names[] = { "none", "linear", "yarn", "other" }; /* by enum rope_scaling */
 
+	if (hp->how ? hp->how->rope == ROPE_ABSENT : hp->rope_dim == 0)
+		return json_null();
 	return json_pack("{s:o, s:f, s:s, s:f}", "dim", number(hp->rope_dim), "theta", hp->rope_theta, "scaling",
 	    names[hp->rope_scaling], "factor", hp->rope_factor);
+}
+
+static json_t *
+ssm(const struct hparams *hp)
+{
+	if (mixer(hp) != MIXER_MAMBA)
+		return json_null();
+	return json_pack("{s:o, s:o, s:o, s:o}", "inner_size", number(hp->ssm.inner), "state_size", number(hp->ssm.states),
+	    "conv_kernel", number(hp->ssm.taps), "time_step_rank", number(hp->ssm.rank));
+}
+
+static json_t *
+wkv(const struct hparams *hp)
+{
+	if (mixer(hp) != MIXER_RWKV)
+		return json_null();
+	return json_pack("{s:o, s:o}", "heads", number(hp->wkv.head ? hp->dim / hp->wkv.head : 0), "head_size", number(hp->wkv.head));
+}
+
+/* What brings positions together, and what follows it. */
+static json_t *
+about_layer(const struct hparams *hp)
+{
+	const bool attends = mixer(hp) == MIXER_ATTENTION;
+
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "heads", number_if(attends, hp->n_heads), "kv_heads",
+	    number_if(attends, hp->n_kv_heads), "head_dim", number_if(attends, hp->head_dim), "rope", rope(hp), "ssm", ssm(hp), "wkv", wkv(hp),
+	    "ffn", number_if(mixer(hp) != MIXER_MAMBA, hp->ffn));
 }
 
 static json_t *
@@ -153,28 +195,26 @@ about_model(const struct model *m)
 	uint64_t tensors, weights;
 	json_t *list = types(m, &tensors, &weights);
 
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "dim", number(hp->dim),
-	    "heads", number(hp->n_heads), "kv_heads", number(hp->n_kv_heads), "head_dim", number(hp->head_dim), "ffn",
-	    number(hp->ffn), "context", number(hp->context), "vocab_size", number(hp->n_vocab), "rope", rope(hp), "tensors",
-	    number(tensors), "weights", number(weights), "types", list, "tokenizer", tokenizer(m), "obstacle",
-	    model_check(m) < 0 ? json_string(err_reason()) : json_null());
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "dim", number(hp->dim), "context", number(hp->context),
+	    "vocab_size", number(hp->n_vocab), "tensors", number(tensors), "weights", number(weights), "types", list,
+	    "tokenizer", tokenizer(m), "obstacle", model_check(m) < 0 ? json_string(err_reason()) : json_null());
 }
 
 json_t *
 model_info(const struct model *m, bool ids)
 {
-	json_t *root, *more, *last;
+	enum { PARTS = 4 };
+	json_t *root = json_object(), *parts[PARTS] = { about_file(m), about_layer(&m->hp), about_model(m) };
+	bool whole = root;
 
 	err_set(ERR_SYSTEM, "%s: out of memory", m->files[0]->path); /* unless identities says another reason */
-	root = about_file(m);
-	more = about_model(m);
-	err_set(ERR_SYSTEM, "%s: out of memory", m->files[0]->path);
-	last = identities(m, ids);
-	if (!root || !more || !last || json_object_update(root, more) != 0 || json_object_update(root, last) != 0) {
-		json_decref(root);
-		root = NULL;
+	parts[PARTS - 1] = identities(m, ids);
+	for (size_t i = 0; i < PARTS; i++) {
+		whole = whole && json_object_update(root, parts[i]) == 0; /* which refuses NULL */
+		json_decref(parts[i]);
 	}
-	json_decref(more);
-	json_decref(last);
-	return root;
+	if (whole)
+		return root;
+	json_decref(root);
+	return NULL;
 }

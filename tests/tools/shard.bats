@@ -75,6 +75,24 @@ no_leak_check
 	[[ $(mai-shard info --json other.gguf | jq -r .obstacle) == *"mumba can't be computed" ]]
 }
 
+# info_has FILE LINES JSON: the lines about layers, and .heads, .rope.dim, .ssm, .wkv and .ffn
+info_has() {
+	[ "$(mai-shard info "$1" | grep -E '^(heads|ssm|wkv|ffn|rope) ' | tr -s ' ')" = "$2" ]
+	[ "$(mai-shard info --json "$1" | jq -c '[.heads, .kv_heads, .head_dim, .rope.dim, .ssm, .wkv, .ffn]')" = "$3" ]
+}
+
+@test "info leaves out what an architecture does not have" {
+	need_shared models/arch
+	arch=$SHARED/models/arch
+	info_has "$arch/gpt2.gguf" $'heads 4, 4 for keys and values, of 16\nffn 96' '[4,4,16,null,null,null,96]'
+	info_has "$arch/bert-cls.gguf" $'heads 4, 4 for keys and values, of 16\nffn 96' '[4,4,16,null,null,null,96]'
+	info_has "$arch/rwkv7.gguf" $'wkv 2 heads of 64\nffn 64' '[null,null,null,null,null,{"heads":2,"head_size":64},64]'
+	info_has "$arch/mamba.gguf" 'ssm inner size 128, state size 16, conv kernel 4, time step rank 4' \
+		'[null,null,null,null,{"inner_size":128,"state_size":16,"conv_kernel":4,"time_step_rank":4},null,null]'
+	LC_ALL=C sed s/mamba/mumba/g "$arch/mamba.gguf" >other.gguf
+	info_has other.gguf $'heads -\nffn -' '[0,0,0,null,null,null,0]'
+}
+
 @test "a model id is cached only when it is asked for" {
 	need_shared models/stories260K.gguf
 	mai-shard info "$M" >/dev/null
