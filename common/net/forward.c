@@ -334,7 +334,7 @@ forward_take(struct guest *g, struct frame *f)
 		return stream_take(g->in->in, f);
 	if (take_own(g) < 0)
 		return -1;
-	if (journal_queued(w->merge) == 0)
+	if (journal_queued(w->merge) == 0 && stream_next(g->in->in) != FRAME_CLOSE) /* which may be a stage's own */
 		return 0;
 	if ((rc = stream_take(g->in->in, &came)) <= 0)
 		return rc;

@@ -101,7 +101,7 @@ guest_end(struct guest *g)
 {
 	const struct frame end = { .type = FRAME_END };
 
-	if (!g->done || g->under_way > 0 || g->has_rows || g->seqs.n > 0 || g->state != GUEST_RUNS)
+	if (!g->done || g->under_way > 0 || g->has_rows || g->n_seqs > 0 || g->state != GUEST_RUNS)
 		return;
 	share_leave(g);
 	g->state = GUEST_ENDS;
@@ -143,62 +143,70 @@ guest_put(struct guest *g, const struct frame *f)
 
 /* ---- what it sends ---- */
 
-/* Its sequence; NULL with a reason. */
+/* A number of the command's for one of its sequences. NULL with a reason. */
+static struct shared_seq *
+new_seq(struct guest *g, uint32_t seq)
+{
+	struct share *h = g->share;
+	struct shared_seq *q = mem_alloc(1, sizeof *q);
+
+	if (!q)
+		return NULL;
+	while (seqmap_get(&h->seqs, h->next_id))
+		h->next_id++;
+	*q = (struct shared_seq){ .guest = g, .seq = seq, .id = h->next_id++ };
+	if (seqmap_put(&h->seqs, q->id, q) < 0) {
+		free(q);
+		return NULL;
+	}
+	g->n_seqs++;
+	g->service->count.sequences_now++;
+	return q;
+}
+
+/* NULL with a reason. */
 static struct shared_seq *
 open_seq(struct guest *g, uint32_t seq)
 {
-	struct share *h = g->share;
 	struct shared_seq *q;
 
 	if (seqmap_get(&g->seqs, seq)) {
 		err_set(ERR_DATA, "sequence %u is opened twice", seq);
 		return NULL;
 	}
-	if (g->n_open >= g->service->o->max_sequences) {
+	if (g->seqs.n >= g->service->o->max_sequences) {
 		err_set(ERR_DATA, "more than %u sequences", (unsigned)g->service->o->max_sequences);
 		return NULL;
 	}
-	if (!(q = mem_alloc(1, sizeof *q)))
+	if (!(q = new_seq(g, seq)) || seqmap_put(&g->seqs, seq, q) < 0)
 		return NULL;
-	while (seqmap_get(&h->seqs, h->next_id))
-		h->next_id++;
-	*q = (struct shared_seq){ .guest = g, .seq = seq, .id = h->next_id++ };
-	if (seqmap_put(&g->seqs, seq, q) < 0)
-		goto fail;
-	if (seqmap_put(&h->seqs, q->id, q) < 0) {
-		seqmap_remove(&g->seqs, seq);
-		goto fail;
-	}
-	g->n_open++;
 	g->service->count.sequences++;
-	g->service->count.sequences_now++;
 	return q;
-fail:
-	free(q);
-	return NULL;
 }
 
-/* A control frame, under the command's numbers. 0 or -1. */
+/*
+ * A control frame, under the command's numbers. Where a stage before has closed its sequence, its source says on until it hears of that: the
+ * command passes such a frame on. 0 or -1.
+ */
 static int
 send_on(struct guest *g, const struct frame *f)
 {
 	struct frame own = *f;
 	bool opens = f->type == FRAME_OPEN || f->type == FRAME_FORK;
 	struct shared_seq *q = opens ? open_seq(g, f->seq) : seqmap_get(&g->seqs, f->seq);
-	const struct shared_seq *parent;
+	const struct shared_seq *parent = f->type == FRAME_FORK ? seqmap_get(&g->seqs, (uint32_t)f->value) : NULL;
+	bool stray = !q && !opens;
 
+	if (stray)
+		q = new_seq(g, f->seq);
 	if (!q)
-		return opens ? -1 : err_set(ERR_DATA, "a %s of sequence %u, which is not open", frame_type_name(f->type), f->seq);
+		return -1;
+	q->stray = stray;
 	own.seq = q->id;
-	if (f->type == FRAME_FORK) {
-		if (!(parent = seqmap_get(&g->seqs, (uint32_t)f->value)))
-			return err_set(ERR_DATA, "a fork of sequence %llu, which is not open", (unsigned long long)f->value);
-		own.value = parent->id;
-	}
+	if (f->type == FRAME_FORK) /* of itself: of none, which the command closes */
+		own.value = parent ? parent->id : q->id;
 	if (f->type == FRAME_CLOSE) {
-		if (q->closing)
-			return err_set(ERR_DATA, "sequence %u is closed twice", f->seq);
-		g->n_open--;
+		seqmap_remove(&g->seqs, f->seq);
 		q->closing = true;
 		q->pos = f->pos;
 		q->reason = f->reason;
@@ -210,8 +218,7 @@ static int
 check_rows(const struct guest *g, const struct frame *f)
 {
 	for (uint32_t i = 0; i < f->n_rows; i++) {
-		const struct shared_seq *q = seqmap_get(&g->seqs, f->rows[i].seq);
-		if (!q || q->closing)
+		if (!seqmap_get(&g->seqs, f->rows[i].seq))
 			return err_set(ERR_DATA, "a row of sequence %u, which is not open", f->rows[i].seq);
 	}
 	if (f->n_rows > 0 && g->header.width > 0 && f->row_bytes == 0)
@@ -244,7 +251,7 @@ is_allowed(struct guest *g, uint32_t rows)
 static bool
 is_crowded(const struct guest *g)
 {
-	return g->seqs.n >= 2 * (size_t)g->service->o->max_sequences;
+	return g->n_seqs >= 2 * (size_t)g->service->o->max_sequences;
 }
 
 static int

@@ -34,6 +34,8 @@ struct known {
 	size_t n, cap;
 	uint32_t prompt;            /* rows of the prompt; UINT32_MAX: it has not ended */
 	bool dying, dead;           /* closed by the stage: while it answers the frame that waits longest; before */
+	enum close_reason reason;   /* by which, */
+	uint32_t end;               /* and where */
 };
 
 struct journal {
@@ -358,6 +360,8 @@ own_close(struct journal *j, const struct frame *f, struct frame *out)
 		return JOURNAL_KNOWN;
 	if (k) {
 		k->dying = true;
+		k->reason = f->reason;
+		k->end = f->pos;
 		j->dying++;
 	} else {
 		e->dead = true;
@@ -379,15 +383,51 @@ bury(struct journal *j)
 	}
 }
 
+static bool
+is_answer(const struct entry *e, const struct frame *f)
+{
+	if (e->as != f->type || (f->type != FRAME_ROWS && e->frame.seq != f->seq))
+		return false;
+	return f->type != FRAME_CLOSE || (e->frame.reason == f->reason && e->frame.pos == f->pos);
+}
+
+/* A close that came before it was sent, by another way, was taken for the stage's own. */
+static bool
+was_answered(struct journal *j, const struct entry *e)
+{
+	const struct known *k = e->frame.type == FRAME_CLOSE ? seqmap_get(&j->seqs, e->frame.seq) : NULL;
+
+	return k && (k->dying || k->dead) && k->reason == e->frame.reason && k->end == e->frame.pos;
+}
+
+/* The frame that waited longest is answered. 0 or -1. */
+static int
+answered(struct journal *j)
+{
+	struct entry *e = j->first;
+
+	if (settle(j, e) < 0)
+		return -1;
+	bury(j);
+	j->first = e->next;
+	j->queued--;
+	if (!j->first)
+		j->last = &j->first;
+	entry_free(j, e);
+	return 0;
+}
+
 enum journal_fit
 journal_came(struct journal *j, const struct frame *f, bool sampled, struct frame *out)
 {
-	struct entry *e = j->first;
-	bool same = e && e->as == f->type && (f->type == FRAME_ROWS || e->frame.seq == f->seq);
+	struct entry *e;
 
-	if (f->type == FRAME_CLOSE && !(same && e->frame.reason == f->reason && e->frame.pos == f->pos))
+	while ((e = j->first) && !is_answer(e, f) && was_answered(j, e))
+		if (answered(j) < 0)
+			return JOURNAL_FAILED;
+	if (f->type == FRAME_CLOSE && !(e && is_answer(e, f)))
 		return own_close(j, f, out);
-	if (!same) {
+	if (!e || !is_answer(e, f)) {
 		err_set(ERR_DATA, "a frame of %s that answers nothing", frame_type_name(f->type));
 		return JOURNAL_WRONG;
 	}
@@ -399,15 +439,7 @@ journal_came(struct journal *j, const struct frame *f, bool sampled, struct fram
 		out->rows = j->row;
 	if (out->type == FRAME_OPEN) /* what it points to is the sequence's from now on, or stays where it is until the next call */
 		out->open = e->frame.open;
-	if (settle(j, e) < 0)
-		return JOURNAL_FAILED;
-	bury(j);
-	j->first = e->next;
-	j->queued--;
-	if (!j->first)
-		j->last = &j->first;
-	entry_free(j, e);
-	return JOURNAL_ANSWER;
+	return answered(j) < 0 ? JOURNAL_FAILED : JOURNAL_ANSWER;
 }
 
 /* ---- replay ---- */

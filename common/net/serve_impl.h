@@ -16,6 +16,7 @@ struct guest;
 struct shared_seq {
 	struct guest *guest; /* NULL: it has gone */
 	uint32_t seq, id;    /* its number there, and here */
+	bool stray;          /* it was closed before: the number is for one frame, and its answer */
 	bool closing;        /* its close has been sent on, of which these were the values: */
 	uint32_t pos;
 	enum close_reason reason;
@@ -91,8 +92,8 @@ struct guest {
 	enum guest_state state;
 	bool told_header, failed;
 	struct stream_header header;  /* of what it sends */
-	struct seqmap seqs;           /* by its own numbers: struct shared_seq */
-	size_t n_open;                /* of them, those that it has not closed */
+	struct seqmap seqs;           /* that it has not closed, by its own numbers: struct shared_seq */
+	size_t n_seqs;                /* with those that the command has not answered the close of */
 	bool has_rows;                /* `frame` waits for the next batch; it lies in the reader */
 	struct frame frame;
 	unsigned under_way;           /* frames of rows that have not come back */

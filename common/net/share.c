@@ -45,12 +45,12 @@ share_leave(struct guest *g)
 			if (b->part[k].guest == g)
 				b->part[k].guest = NULL;
 	}
-	for (size_t i = 0; i < g->seqs.cap; i++) {
-		struct shared_seq *q = g->seqs.slot[i].value;
-		if (!q)
+	for (size_t i = 0; i < h->seqs.cap; i++) {
+		struct shared_seq *q = h->seqs.slot[i].value;
+		if (!q || q->guest != g)
 			continue;
 		q->guest = NULL;
-		if (!q->closing && h->worker)
+		if (!q->closing && !q->stray && h->worker)
 			worker_put(h->worker, &(struct frame){ .type = FRAME_CLOSE, .seq = q->id, .reason = CLOSE_ERROR });
 		q->closing = true;
 		q->pos = 0;
@@ -365,7 +365,7 @@ control(struct share *h, const struct frame *f)
 
 	if (!q)
 		return 0; /* an echo of what was given up */
-	last = f->type == FRAME_CLOSE && q->closing && f->reason == q->reason && f->pos == q->pos;
+	last = q->stray || (f->type == FRAME_CLOSE && q->closing && f->reason == q->reason && f->pos == q->pos);
 	g = q->guest;
 	own.seq = q->seq;
 	if (f->type == FRAME_FORK && (parent = seqmap_get(&h->seqs, (uint32_t)f->value)))
@@ -373,7 +373,7 @@ control(struct share *h, const struct frame *f)
 	if (last) {
 		seqmap_remove(&h->seqs, q->id);
 		if (g)
-			seqmap_remove(&g->seqs, q->seq);
+			g->n_seqs--;
 		free(q);
 		h->service->count.sequences_now--;
 	}

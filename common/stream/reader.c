@@ -378,6 +378,16 @@ take_payload(struct stream_reader *r, struct frame *f, const struct wire_head *h
 }
 
 int
+stream_next(const struct stream_reader *r)
+{
+	struct wire_head h;
+
+	if (r->place != IN_STREAM || r->len - r->pos < STREAM_FRAME_SIZE || wire_head_unpack(&h, r->data + r->pos) < 0)
+		return 0;
+	return h.type;
+}
+
+int
 stream_take(struct stream_reader *r, struct frame *f)
 {
 	struct wire_head h;

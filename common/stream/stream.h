@@ -250,6 +250,7 @@ int stream_read(struct stream_reader *r, struct frame *f);
 int stream_fill(struct stream_reader *r);
 int stream_take_header(struct stream_reader *r, struct stream_header *h);
 int stream_take(struct stream_reader *r, struct frame *f);
+int stream_next(const struct stream_reader *r); /* the type of the frame that comes next; 0: its head is not there, or is none */
 
 /*
  * A reader of bytes that come otherwise than by a descriptor: it is given them, and told when none follow. Instead of

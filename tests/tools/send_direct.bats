@@ -47,6 +47,25 @@ node() {
 	run ! grep -h "stream-fault\|stream-end.*failed" "$BATS_TEST_TMPDIR"/*.log
 }
 
+@test "a stage closes sequences by itself: those behind it hear of them twice" {
+	local how first middle last
+	options=(--context-shift)
+	local_answer parts
+	cp "$BATS_TEST_TMPDIR/want" "$BATS_TEST_TMPDIR/longer"
+	generate "mai-run -c 80 parts/0.gguf | mai-run parts/1.gguf | mai-run parts/2.gguf" >"$BATS_TEST_TMPDIR/want"
+	run ! cmp -s "$BATS_TEST_TMPDIR/want" "$BATS_TEST_TMPDIR/longer"
+	node first a --direct -- mai-run -c 80 parts/0.gguf
+	node middle b --direct -- mai-run parts/1.gguf
+	node last c --direct --shared -- mai-run parts/2.gguf
+	for how in "" --direct; do
+		generate "mai-send -k me.key $how $first $middle $last" >"$BATS_TEST_TMPDIR/got"
+		same
+		generate "mai-run -c 80 parts/0.gguf | mai-send -k me.key $how $middle $last" >"$BATS_TEST_TMPDIR/got"
+		same
+	done
+	run ! grep -h "stream-fault\|stream-end.*failed" "$BATS_TEST_TMPDIR"/*.log
+}
+
 @test "many clients at once" {
 	local i pids=()
 	local_answer parts

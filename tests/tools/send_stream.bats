@@ -152,6 +152,44 @@ again() {
 	only_states 8+ "$BATS_TEST_TMPDIR"/seen[123].*
 }
 
+# came BYTES: so much of the answer has come
+came() {
+	[ "$(stat -c %s "$BATS_TEST_TMPDIR/out")" -gt "$1" ]
+}
+
+# What is kept of a recurrent sequence can't go back: a replica makes it anew from the first position. Prompts begin alike, so that forks are
+# tried, and refused, too.
+@test "recurrent stages that are killed in the middle of an answer: replicas go on, the answer is the same" {
+	need_shared models/arch/rwkv7.gguf
+	options=(--ignore-eos)
+	mkdir -p recurrent
+	for i in $(seq 8); do echo $(seq 3 2 90) "$i" 9; done | mai-cat --from-ids >recurrent/prompts.mai
+	cp node.key me.key recurrent/
+	cd recurrent
+	for name in mamba rwkv7; do
+		mai-shard split -q -n 2 -o $name "$SHARED/models/arch/$name.gguf"
+		generate "mai-run -t 1 -c 4096 $name/0.gguf | mai-run -t 1 -c 4096 $name/1.gguf" 2500 >"$BATS_TEST_TMPDIR/want"
+		for r in 1 2; do
+			node a$r -- mai-run -t 1 -c 4096 $name/0.gguf
+			node b$r --shared -- mai-run -t 1 -c 4096 $name/1.gguf
+		done
+		for before in "mai-send -q -k me.key $(at a1),$(at a2)" "mai-run -t 1 -c 4096 $name/0.gguf"; do
+			: >"$BATS_TEST_TMPDIR/hop" >"$BATS_TEST_TMPDIR/out"
+			generate "$before | mai-send -v -k me.key $(at b1),$(at b2) 2>$BATS_TEST_TMPDIR/hop" 2500 >"$BATS_TEST_TMPDIR/got" 3>&- &
+			answer=$!
+			within 30 came 50000
+			first=1
+			served 1 /b1 || first=2
+			pkill -9 -P "$(pgrep -P "${servers[$((2 * first - 1))]}")"
+			within 30 again 1
+			wait $answer
+			same || fail "$(cat "$BATS_TEST_TMPDIR/hop")"
+		done
+		for r in 0 1 2 3; do kill -9 "${servers[r]}"; done
+		servers=()
+	done
+}
+
 @test "no peer serves: status 3 and one reason; a node that comes later is waited for" {
 	run -3 --separate-stderr timeout 20 mai-send -k me.key --timeout 0.5 "$(at nobody)" <prompts.mai
 	[[ $stderr == *"no peer serves"*"cannot connect"* ]]

@@ -207,6 +207,26 @@ check_own_close(void)
 	journal_free(j);
 }
 
+/* At the last place of a chain, which hears of a close by the peer before, and by the client. */
+static void
+check_early_close(void)
+{
+	const struct frame closed = { .type = FRAME_CLOSE, .seq = 1, .reason = CLOSE_LENGTH, .pos = 2 };
+	struct journal *j = journal_new(1 << 20);
+	struct frame f = rows(0, 2), out;
+
+	settled(j, &opens);
+	tap_ok(journal_came(j, &closed, false, &out) == JOURNAL_CLOSE, "a close that came before it was sent");
+	sent(j, &closed);
+	settled(j, &opens);
+	sent(j, &f);
+	tap_ok(journal_came(j, &f, false, &out) == JOURNAL_ANSWER && journal_queued(j) == 0, "it is answered by what comes behind it");
+	tap_ok(journal_came(j, &closed, false, &out) == JOURNAL_CLOSE, "one by the stage itself");
+	sent(j, &closed);
+	tap_ok(journal_came(j, &closed, false, &out) == JOURNAL_ANSWER && journal_queued(j) == 0, "and the source's, which says the same");
+	journal_free(j);
+}
+
 /* More than fits into memory. */
 static void
 check_file(void)
@@ -242,6 +262,7 @@ main(void)
 	check_mirostat();
 	check_cut_fork_close();
 	check_own_close();
+	check_early_close();
 	check_file();
 	return tap_done();
 }
