@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "compute/engine_impl.h"
+#include "compute/inputs.h"
 #include "compute/mathd.h"
 
 double
@@ -60,5 +61,7 @@ latent_end(struct engine *e, const struct layer *l, size_t n)
 {
 	const struct hparams *hp = &e->model->hp;
 
+	if (e->inputs && l->latent.kv_b.tensor) /* in whose place its parts are multiplied with other rows */
+		inputs_add(e->inputs, &l->latent.kv_b, &(struct activations){ .f32 = e->k, .ld = e->kv_ld }, n, e->pool);
 	each_head(e, l->latent.v_b, e->attended, e->q_ld, hp->head_dim, e->heads, e->heads_ld, hp->out_head, n);
 }

@@ -52,6 +52,7 @@ struct latent {
 	struct weight kv_a;
 	struct norm q_norm, kv_norm;
 	struct weight *k_b, *v_b;        /* [heads]; NULL: attention is not latent */
+	struct weight kv_b;              /* no data: the one matrix that both are of, for its inputs; no tensor: they are two */
 	uint32_t heads;
 };
 

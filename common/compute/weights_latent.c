@@ -47,6 +47,7 @@ weights_load_kv_b(struct latent *l, const struct model *m, const struct adapter_
 	model_part(m, number, LATENT_KV_B, &p); /* model_check has seen it */
 	if (weight_no_adapter(m, adapters, p.name) < 0)
 		return -1;
+	l->kv_b = (struct weight){ .cols = m->hp.kv_lora, .tensor = p.tensor };
 	float *plain = mem_alloc((uint64_t)m->hp.kv_lora * (m->hp.q_head - m->hp.rope_dim), sizeof *plain), *row = mem_alloc(m->hp.kv_lora, sizeof *row);
 	l->k_b = mem_alloc(l->heads, sizeof *l->k_b);
 	l->v_b = mem_alloc(l->heads, sizeof *l->v_b);

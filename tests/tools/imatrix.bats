@@ -52,6 +52,20 @@ gather() {
 	mai-run --imatrix - -c 16 "$model" <text.mai | cmp - want.gguf
 }
 
+@test "of latent attention in one matrix it has what that is multiplied with, though here its halves are" {
+	need_numpy
+	need_shared models/arch/qwen2.gguf
+	"$peers/arch_random.py" write deepseek2-whole "$SHARED/models/arch/qwen2.gguf" model.gguf
+	head -c 3000 "$SHARED/models/arch/README.md" | mai-tokenize -l -m model.gguf >text.mai
+	gather im.gguf -c 16 -t 2 model.gguf <text.mai
+	im latent model.gguf im.gguf
+	gather got.gguf -c 16 -t 1 -b 1 model.gguf <text.mai
+	cmp got.gguf im.gguf
+	mai-shard quantize --quiet -q q4_0 -o plain.gguf model.gguf
+	mai-shard quantize --quiet -q q4_0 --imatrix im.gguf -o out.gguf model.gguf
+	run ! cmp -s plain.gguf out.gguf
+}
+
 @test "experts that no row went to are told of, and count alike" {
 	need_shared models/arch/deepseek2-mla.gguf
 	local model=$SHARED/models/arch/deepseek2-mla.gguf

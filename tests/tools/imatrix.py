@@ -6,6 +6,7 @@
     imatrix.py layer N MODEL FILE HIDDEN.npy  checks what it has of layer N's attention: hidden states before it are the rows
     imatrix.py first MODEL FILE WINDOW BOS    the same of the first layer, whose rows are embeddings of the ids on stdin
     imatrix.py experts MODEL FILE          checks that what experts had is what went to them
+    imatrix.py latent MODEL FILE           checks that what attn_kv_b had are rows of the norm before it
 """
 import hashlib
 import struct
@@ -132,6 +133,16 @@ def check_experts(f, im):
     assert found
 
 
+def check_latent(f, im):
+    """Without its weights, a norm's row has squares that are 1 in the mean."""
+    layers = f.get(f.get(b"general.architecture") + b".block_count")
+    for layer in range(layers):
+        weight = floats(f.tensors[b"blk.%d.attn_kv_a_norm.weight" % layer][2])
+        sums, (n,) = sums_of(im, b"blk.%d.attn_kv_b.weight" % layer)
+        assert n == sums_of(im, b"blk.%d.attn_kv_a_mqa.weight" % layer)[1][0] > 0
+        assert abs(sum(s / w ** 2 for s, w in zip(sums, weight, strict=True)) / len(weight) / n - 1) < 1e-3
+
+
 if __name__ == "__main__":
     verb, *args = sys.argv[1:]
     if verb == "make":
@@ -144,5 +155,7 @@ if __name__ == "__main__":
         check_layer(int(args[0]), gguf.File(args[1]), gguf.File(args[2]), npy_rows(args[3]))
     elif verb == "first":
         check_first(gguf.File(args[0]), gguf.File(args[1]), int(args[2]), int(args[3]))
+    elif verb == "latent":
+        check_latent(*map(gguf.File, args))
     else:
         check_experts(*map(gguf.File, args))
