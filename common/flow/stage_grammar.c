@@ -24,7 +24,9 @@ stage_constrain(struct stage *s, struct stage_seq *q, float *logits, uint32_t fi
 		return true;
 	if (constraint_follow(q->grammar->constraint, &q->grammar_at, q->token + first, next - first) < 0 ||
 	    constraint_allowed(q->grammar->constraint, &q->grammar_at, &may) < 0) {
-		stage_end(s, q, CLOSE_MEMORY, next);
+		if (err_status() == ERR_DATA)
+			msg_error("sequence %u: grammar: %s", q->id, err_reason());
+		stage_end(s, q, err_status() == ERR_DATA ? CLOSE_ERROR : CLOSE_MEMORY, next);
 		return false;
 	}
 	if (!may.any) {

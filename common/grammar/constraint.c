@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/err.h"
 #include "base/mem.h"
 #include "grammar/grammar.h"
 #include "grammar/match.h"
@@ -156,6 +157,7 @@ allow_spelt(struct constraint *c, uint32_t state, uint64_t *bits)
 	size_t alive = 0; /* bytes of the piece behind which there is a way on */
 
 	c->path[0] = state;
+	matcher_count(c->matcher);
 	for (uint32_t i = 0; i < c->order->n; rest += c->order->piece[i++].rest) {
 		const struct piece *p = &c->order->piece[i];
 		size_t n = (size_t)p->shared + p->rest;
@@ -164,6 +166,8 @@ allow_spelt(struct constraint *c, uint32_t state, uint64_t *bits)
 		for (alive = p->shared; alive < n; alive++) {
 			if (matcher_byte(c->matcher, c->path[alive], rest[alive - p->shared], &c->path[alive + 1]) < 0)
 				return -1;
+			if (matcher_work(c->matcher) > CONSTRAINT_MAX_WORK)
+				return err_set(ERR_DATA, "more than %d steps to see which tokens may come next", CONSTRAINT_MAX_WORK);
 			if (c->path[alive + 1] == MATCH_DEAD)
 				break;
 		}
@@ -178,17 +182,29 @@ struct naming {
 	uint64_t *bits;
 };
 
+/* A grammar may have thousands of these: all but one are allowed a word at a time. */
+static void
+allow_others(uint64_t *bits, uint32_t token, uint32_t size)
+{
+	const bool was = token < size && bits[token / 64] >> token % 64 & 1;
+
+	memset(bits, 0xff, size / 64 * sizeof *bits);
+	for (uint32_t id = size / 64 * 64; id < size; id++)
+		allow(bits, id);
+	if (token < size && !was)
+		forbid(bits, token);
+}
+
 static void
 allow_named(void *arg, uint32_t token, bool but)
 {
 	struct naming *n = arg;
 	uint32_t size = vocab_size(n->c->vocab);
 
-	if (!but && token < size)
+	if (but)
+		allow_others(n->bits, token, size);
+	else if (token < size)
 		allow(n->bits, token);
-	for (uint32_t id = 0; but && id < size; id++)
-		if (id != token)
-			allow(n->bits, id);
 }
 
 static int

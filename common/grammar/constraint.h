@@ -13,6 +13,9 @@
 
 #include "text/order.h"
 
+/* What it may take to see which tokens come next, in steps of the matcher (matcher_work): some seconds. */
+enum { CONSTRAINT_MAX_WORK = 1 << 25 };
+
 struct constraint;
 
 /*
@@ -41,6 +44,7 @@ struct allowed {
 	bool any;             /* some token is allowed */
 	bool complete;        /* the grammar may end */
 };
+/* 0; -1 with a reason: no memory (ERR_SYSTEM), or it takes too many steps (ERR_DATA). */
 int constraint_allowed(struct constraint *c, const struct constraint_at *at, struct allowed *out);
 
 #endif

@@ -23,8 +23,14 @@ struct edge {
 	uint32_t from; /* MATCH_DEAD: nothing */
 	uint8_t byte;
 	uint32_t to;
+	uint32_t work;
 };
 enum { EDGES = 1 << 16 };
+
+/* The bytes that were tried from a state in this count. */
+struct tried {
+	uint64_t count, byte[4];
+};
 
 struct matcher {
 	const struct grammar *grammar;
@@ -40,6 +46,11 @@ struct matcher {
 	uint32_t *key;
 	size_t n_key, key_cap;
 	size_t seen;    /* ways looked at */
+
+	/* What is counted */
+	struct tried *tried; /* of a state */
+	size_t tried_cap;
+	uint64_t counts, work;
 };
 
 static struct way
@@ -201,15 +212,19 @@ way_of(const struct matcher *m, uint32_t state, size_t i)
 static bool
 meets(const struct grammar *g, const struct node *n, uint32_t first, uint32_t last)
 {
-	const struct range *r, *end;
+	const struct range *r = g->range + n->class.first;
+	size_t low = 0, high = n->class.n; /* of the first range that does not end before */
 
 	if (n->type != NODE_CLASS)
 		return false;
-	r = g->range + n->class.first;
-	end = r + n->class.n;
-	while (r < end && r->last < first)
-		r++;
-	return r < end && r->first <= last;
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+		if (r[middle].last < first)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < n->class.n && r[low].first <= last;
 }
 
 /* The ways that a character of first to last can take: behind it when it has ended, else they stay as they are. */
@@ -269,6 +284,38 @@ step(struct matcher *m, uint32_t from, uint8_t byte, uint32_t *to)
 	return take(m, from, first, last, part | (uint32_t)byte << 8 * (n - 1), to);
 }
 
+/* Each step once in a count, whether it was remembered or not. */
+static int
+count(struct matcher *m, const struct edge *e)
+{
+	size_t cap = m->tried_cap;
+	struct tried *t;
+
+	if (mem_grow(&m->tried, &m->tried_cap, m->states.n, sizeof *m->tried) < 0)
+		return -1;
+	memset(m->tried + cap, 0, (m->tried_cap - cap) * sizeof *m->tried);
+	t = &m->tried[e->from];
+	if (t->count != m->counts)
+		*t = (struct tried){ .count = m->counts };
+	if (!(t->byte[e->byte / 64] >> e->byte % 64 & 1))
+		m->work += e->work;
+	t->byte[e->byte / 64] |= (uint64_t)1 << e->byte % 64;
+	return 0;
+}
+
+void
+matcher_count(struct matcher *m)
+{
+	m->counts++;
+	m->work = 0;
+}
+
+uint64_t
+matcher_work(const struct matcher *m)
+{
+	return m->work;
+}
+
 int
 matcher_byte(struct matcher *m, uint32_t state, uint8_t byte, uint32_t *to)
 {
@@ -279,12 +326,13 @@ matcher_byte(struct matcher *m, uint32_t state, uint8_t byte, uint32_t *to)
 		return 0;
 	}
 	if (e->from != state || e->byte != byte) {
+		m->seen = 0;
 		if (step(m, state, byte, to) < 0)
 			return -1;
-		*e = (struct edge){ state, byte, *to };
+		*e = (struct edge){ state, byte, *to, (uint32_t)(n_ways(m, state) + m->seen) }; /* each MATCH_MAX_WAYS and some at most */
 	}
 	*to = e->to;
-	return 0;
+	return count(m, e);
 }
 
 int
@@ -393,6 +441,7 @@ matcher_free(struct matcher *m)
 	intern_free(&m->ways);
 	intern_free(&m->states);
 	free(m->edge);
+	free(m->tried);
 	free(m->mark);
 	free(m->todo);
 	free(m->key);

@@ -33,6 +33,13 @@ int matcher_start(struct matcher *m, uint32_t *state);
 int matcher_byte(struct matcher *m, uint32_t state, uint8_t byte, uint32_t *to);
 int matcher_bytes(struct matcher *m, uint32_t state, const uint8_t *s, size_t n, uint32_t *to);
 
+/*
+ * How many ways matcher_byte has looked at since matcher_count, the same step counted once; what it remembers from before counts as if it did
+ * not. So it depends on the grammar and on what was asked alone.
+ */
+void matcher_count(struct matcher *m);
+uint64_t matcher_work(const struct matcher *m);
+
 /* The text may end here. */
 bool matcher_ends(const struct matcher *m, uint32_t state);
 

@@ -81,6 +81,24 @@ conforms() {
 	grep -qE '^[A-Z][a-z]{1,12}' one
 }
 
+@test "a grammar under which each beginning is a state of many ways ends its sequence alone" {
+	local c
+	need_shared tokenizers/gguf/ggml-vocab-llama-spm.gguf
+	mai-train init -q -V "$SHARED/tokenizers/gguf/ggml-vocab-llama-spm.gguf" --dim 32 --layers 1 --heads 2 -c 64 -o m.gguf
+	{
+		echo -n 'root ::= (.?){1000}'
+		for c in {a..z} {A..Z}; do echo -n " | .* [$c] .{9}"; done
+	} >g.gbnf
+	echo Once | mai-tokenize -m m.gguf >prompt.mai
+	run -1 --separate-stderr timeout 60 mai-run -n 5 --grammar g.gbnf m.gguf <prompt.mai
+	[[ $stderr == *"sequence 0: grammar: more than 33554432 steps to see which tokens may come next"* ]] || fail "$stderr"
+	# it does not depend on what is remembered
+	cat prompt.mai prompt.mai >twice.mai
+	run -1 --separate-stderr timeout 120 mai-run -n 5 --grammar g.gbnf m.gguf <twice.mai
+	[ "$(grep -c "more than 33554432 steps" <<<"$stderr")" = 2 ] || fail "$stderr"
+	mai-run -n 5 --json-schema '{"type": "string"}' m.gguf <prompt.mai >out
+}
+
 @test "a grammar that ends ends the text; one that can't goes on" {
 	echo 'root ::= "yes" | "no"' >g.gbnf
 	[ "$(lines 1 -n 50 --grammar g.gbnf "$M")" = no ] || [ "$(lines 1 -n 50 --grammar g.gbnf "$M")" = yes ]
