@@ -190,16 +190,18 @@ static const struct opt import_opts[] = {
 static const struct opt_tool import_tool = { "mai-shard import", "-o OUT DIR",
 	"writes a model as Hugging Face has it, a folder of safetensors, as a stock GGUF", import_opts };
 
+static struct keylist keys;
+
 static int
 is_signed(const char *path)
 {
-	return signed_file(trust, path);
+	return signed_file(&keys, path);
 }
 
 static int
 run_import(int argc, char **argv)
 {
-	int first = opt_parse(&import_tool, argc, argv), rc;
+	int first = opt_parse(&import_tool, argc, argv), trusts, rc;
 
 	if (first < 0)
 		return opt_exit_status();
@@ -207,10 +209,13 @@ run_import(int argc, char **argv)
 		return opt_usage(&import_tool, "-o OUT is missing, or no file");
 	if (first + 1 != argc)
 		return opt_usage(&import_tool, "one folder is to be named");
+	if ((trusts = signed_list(&keys, trust)) < 0)
+		return msg_fail();
 	io_out_clean_on_signals();
-	const struct import i = { .dir = argv[first], .out = out, .allow = is_signed, .progress = msg_progress_bytes };
+	const struct import i = { .dir = argv[first], .out = out, .allow = trusts ? is_signed : NULL, .progress = msg_progress_bytes };
 	rc = import_model(&i) < 0 ? msg_fail() : 0;
 	msg_progress_end();
+	keylist_free(&keys);
 	return rc;
 }
 

@@ -63,19 +63,6 @@ read_keys(struct adapter *a, const struct model *m)
 
 /* ---- pairs ---- */
 
-/* Does the name end so? Then what stands before it, as text. */
-static bool
-cut_suffix(struct gguf_string name, const char *suffix, char base[GGUF_MAX_NAME])
-{
-	size_t n = strlen(suffix);
-
-	if (name.len <= n || memcmp(name.data + name.len - n, suffix, n) != 0)
-		return false;
-	memcpy(base, name.data, name.len - n);
-	base[name.len - n] = '\0';
-	return true;
-}
-
 static const struct gguf_tensor *
 other_half(const struct adapter *a, const char *base, const char *suffix)
 {
@@ -160,9 +147,11 @@ read_pairs(struct adapter *a, const struct model *m)
 	for (uint64_t i = 0; i < g->n_tensors; i++) {
 		const struct gguf_tensor *t = &g->tensors[i];
 		struct adapter_pair *p = &a->pairs[a->n_pairs];
-		bool is_a = cut_suffix(t->name, SUFFIX_A, p->base);
-		if (!is_a && !cut_suffix(t->name, SUFFIX_B, p->base))
+		struct gguf_string base = t->name;
+		bool is_a = gguf_string_cut(&base, SUFFIX_A);
+		if (!is_a && !gguf_string_cut(&base, SUFFIX_B))
 			return refuse(a, t->name, "is neither a " SUFFIX_A " nor a " SUFFIX_B);
+		snprintf(p->base, sizeof p->base, "%.*s", (int)base.len, base.data); /* shorter than GGUF_MAX_NAME */
 		const struct gguf_tensor *other = other_half(a, p->base, is_a ? SUFFIX_B : SUFFIX_A);
 		if (!other)
 			return refuse(a, t->name, is_a ? "has no " SUFFIX_B : "has no " SUFFIX_A);

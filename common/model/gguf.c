@@ -12,6 +12,17 @@ gguf_string_is(struct gguf_string s, const char *text)
 	return s.len == n && memcmp(s.data, text, n) == 0;
 }
 
+bool
+gguf_string_cut(struct gguf_string *s, const char *end)
+{
+	const size_t n = strlen(end);
+
+	if (s->len <= n || memcmp(s->data + s->len - n, end, n) != 0)
+		return false;
+	s->len -= n;
+	return true;
+}
+
 int
 gguf_string_compare(struct gguf_string a, struct gguf_string b)
 {

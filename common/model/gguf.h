@@ -115,6 +115,7 @@ int gguf_get_array(const struct gguf *g, const char *key, enum gguf_kind kind, c
 struct gguf_string gguf_next_string(const struct gguf_key *array, uint64_t *at);
 
 bool gguf_string_is(struct gguf_string s, const char *text);
+bool gguf_string_cut(struct gguf_string *s, const char *end); /* does it end so, behind something? Then that is what is left */
 
 /* The order of bytes, of two that begin alike the shorter one first: <0, 0, >0. */
 int gguf_string_compare(struct gguf_string a, struct gguf_string b);

@@ -215,12 +215,9 @@ read_scales(struct hparams *hp, const struct gguf *g)
 static bool
 has_ffn_norm(const struct gguf *g)
 {
-	static const char end[] = ".ffn_norm.weight";
-	const uint64_t n = sizeof end - 1;
-
 	for (uint64_t i = 0; i < g->n_tensors; i++) {
 		struct gguf_string name = g->tensors[i].name;
-		if (name.len > n && memcmp(name.data + name.len - n, end, n) == 0)
+		if (gguf_string_cut(&name, ".ffn_norm.weight"))
 			return true;
 	}
 	return false;

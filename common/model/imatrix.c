@@ -78,17 +78,6 @@ imatrix_columns(const struct imatrix *im, const struct gguf_tensor *t, uint64_t 
 
 /* ---- opening ---- */
 
-static bool
-ends_with(struct gguf_string *name, const char *end)
-{
-	const size_t n = strlen(end);
-
-	if (name->len <= n || memcmp(name->data + name->len - n, end, n) != 0)
-		return false;
-	name->len -= n;
-	return true;
-}
-
 static int
 check_values(const struct gguf *g, const struct gguf_tensor *t, float most)
 {
@@ -146,8 +135,8 @@ check_entries(struct imatrix *im, const struct model *m)
 
 	for (uint64_t i = 0; i < g->n_tensors; i++) {
 		struct gguf_string name = g->tensors[i].name;
-		bool is_sums = ends_with(&name, IMATRIX_SUMS);
-		if (!is_sums && !ends_with(&name, IMATRIX_COUNTS))
+		bool is_sums = gguf_string_cut(&name, IMATRIX_SUMS);
+		if (!is_sums && !gguf_string_cut(&name, IMATRIX_COUNTS))
 			continue;
 		if (check_entry(g, name) < 0)
 			return -1;

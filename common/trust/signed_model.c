@@ -116,14 +116,22 @@ check_one(const char *name, const struct keylist *l, bool numbered)
 }
 
 int
+signed_list(struct keylist *l, const char *list)
+{
+	if (!list && !(list = getenv("MAI_TRUST")))
+		return 0;
+	return keylist_load(l, list) < 0 ? -1 : 1;
+}
+
+int
 signed_models(const char *list, const char *const *names, size_t n, bool numbered)
 {
 	struct keylist l = { 0 };
-	int rc;
+	int rc = signed_list(&l, list);
 
-	if (!list && !(list = getenv("MAI_TRUST")))
-		return 0;
-	rc = keylist_load(&l, list);
+	if (rc <= 0)
+		return rc;
+	rc = 0;
 	for (size_t i = 0; rc == 0 && i < n; i++)
 		rc = check_one(names[i], &l, numbered);
 	keylist_free(&l);
@@ -131,18 +139,9 @@ signed_models(const char *list, const char *const *names, size_t n, bool numbere
 }
 
 int
-signed_file(const char *list, const char *path)
+signed_file(const struct keylist *l, const char *path)
 {
-	struct keylist l = { 0 };
-	int rc;
-
-	if (!list && !(list = getenv("MAI_TRUST")))
-		return 0;
 	if (!signature_exists(path))
 		return err_set(ERR_DATA, "%s: is not signed", path);
-	rc = keylist_load(&l, list);
-	if (rc == 0 && !signer_of(path, &l))
-		rc = -1;
-	keylist_free(&l);
-	return rc;
+	return signer_of(path, l) ? 0 : -1;
 }

@@ -17,12 +17,18 @@
 const struct keylist_entry *signed_model(const char *path, const struct keylist *l);
 
 /*
- * Are the files all signed by somebody whose key is in the file `list`? NULL: in the file that $MAI_TRUST names, where it does. `numbered`: each is FILE[:X], with a number. 0, or -1 with a
+ * The keys in the file `list`; NULL: in the file that $MAI_TRUST names. 1, and they are freed with keylist_free; 0: neither is named, and
+ * nothing need be signed; -1 with a reason.
+ */
+int signed_list(struct keylist *l, const char *list);
+
+/*
+ * Are the files all signed by somebody whose key is in that list, where there is one? `numbered`: each is FILE[:X], with a number. 0, or -1 with a
  * reason.
  */
 int signed_models(const char *list, const char *const *names, size_t n, bool numbered);
 
 /* The same of one file of any kind, which has to have a signature of its own. */
-int signed_file(const char *list, const char *path);
+int signed_file(const struct keylist *l, const char *path);
 
 #endif
