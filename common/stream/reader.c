@@ -384,7 +384,7 @@ stream_next(const struct stream_reader *r)
 
 	if (r->place != IN_STREAM || r->len - r->pos < STREAM_FRAME_SIZE || wire_head_unpack(&h, r->data + r->pos) < 0)
 		return 0;
-	return h.type;
+	return (int)h.type;
 }
 
 int
