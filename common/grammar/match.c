@@ -212,11 +212,13 @@ way_of(const struct matcher *m, uint32_t state, size_t i)
 static bool
 meets(const struct grammar *g, const struct node *n, uint32_t first, uint32_t last)
 {
-	const struct range *r = g->range + n->class.first;
-	size_t low = 0, high = n->class.n; /* of the first range that does not end before */
+	const struct range *r;
+	size_t low = 0, high; /* of the first range that does not end before */
 
 	if (n->type != NODE_CLASS)
 		return false;
+	r = g->range + n->class.first;
+	high = n->class.n;
 	while (low < high) {
 		size_t middle = (low + high) / 2;
 		if (r[middle].last < first)
