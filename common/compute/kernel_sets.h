@@ -14,16 +14,20 @@ kernel_span(size_t tokens, size_t all, size_t bytes, size_t stretch)
 	return tokens * all * bytes <= 256 << 10 ? all : stretch;
 }
 
-/*
- * Rows of tokens lie apart, where the processor's own prefetch does not look: of the next `tokens` the first `lines` of 64 bytes from `at` on
- * are asked for.
- */
+/* Asks for bytes that are needed soon: they may lie behind what there is. */
 static inline __attribute__((always_inline)) void
-kernel_prefetch_rows(const float *at, size_t ld, int tokens, int lines)
+kernel_prefetch(const void *from, size_t bytes)
+{
+	for (size_t line = 0; line < bytes; line += 64)
+		__builtin_prefetch((const char *)from + line);
+}
+
+/* Rows of tokens lie apart, where the processor's own prefetch does not look: of the next `tokens` n floats each from `at` on. */
+static inline __attribute__((always_inline)) void
+kernel_prefetch_rows(const float *at, size_t ld, int tokens, int n)
 {
 	for (int t = 0; t < tokens; t++)
-		for (int line = 0; line < lines; line++)
-			__builtin_prefetch(at + (size_t)t * ld + 16 * line);
+		kernel_prefetch(at + (size_t)t * ld, (size_t)n * sizeof *at);
 }
 
 extern const struct kernels kernels_scalar;
