@@ -6,7 +6,7 @@
 
 #define KERNELS kernels_avx512
 #define KERNELS_NAME "avx512"
-#define KERNELS_Q8 matmul_q8
+#define KERNELS_Q8 product_q8
 
 /* 2 tiles by 6 tokens of integers and as many of floats leave some registers for what is loaded. */
 enum { Q8_LANES = 16, Q8_VECTORS = 2, Q8_TOKENS = 6, Q8_WIDE = 4, Q8_WITH_HALVES = 1 };
@@ -32,15 +32,20 @@ q_dot(qi sum, q_row w, int32_t x)
 	return sum;
 }
 
+static inline q_row
+q_table(q_row codes, const uint8_t values[16])
+{
+	return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(_mm_loadu_si128((const void *)values)), codes);
+}
+
 static inline void
 q8_look_up(uint8_t to[64], const uint8_t table[16])
 {
-	__m512i values = _mm512_broadcast_i32x4(_mm_loadu_si128((const void *)table));
-
-	_mm512_storeu_si512(to, _mm512_shuffle_epi8(values, _mm512_loadu_si512(to)));
+	_mm512_storeu_si512(to, q_table(_mm512_loadu_si512(to), table));
 }
 
 #include "compute/kernel_q8_tokens.inc"
+#include "compute/kernel_q8_packed.inc"
 
 #include "compute/kernels.inc"
 #endif

@@ -22,12 +22,13 @@ q_dot(qi sum, q_row w, int32_t x)
 }
 
 #include "compute/kernel_q8_tokens.inc"
+#include "compute/kernel_q8_packed.inc"
 
 void
 matmul_avxvnni(const struct matmul *m, size_t first, size_t last)
 {
 	if (blocks_has(m->type))
-		matmul_q8(m, first, last);
+		product_q8(m, first, last);
 	else
 		kernels_avx2.matmul(m, first, last);
 }

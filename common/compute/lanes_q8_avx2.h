@@ -16,13 +16,19 @@ static inline qf q_fma(qf a, qf b, qf c) { return _mm256_fmadd_ps(a, b, c); }
 static inline qf q_half(const uint16_t *p) { return _mm256_cvtph_ps(_mm_loadu_si128((const void *)p)); }
 static inline qf q_float(qi a) { return _mm256_cvtepi32_ps(a); }
 
+static inline qi
+q_table(qi codes, const uint8_t values[16])
+{
+	return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(_mm_loadu_si128((const void *)values)), codes);
+}
+
 static inline void
 q8_look_up(uint8_t to[64], const uint8_t table[16])
 {
-	__m256i values = _mm256_broadcastsi128_si256(_mm_loadu_si128((const void *)table)), *at = (void *)to;
+	__m256i *at = (void *)to;
 
 	for (int i = 0; i < 2; i++)
-		_mm256_storeu_si256(at + i, _mm256_shuffle_epi8(values, _mm256_loadu_si256(at + i)));
+		_mm256_storeu_si256(at + i, q_table(_mm256_loadu_si256(at + i), table));
 }
 
 #endif

@@ -139,6 +139,14 @@ q8_make_codes(uint8_t *restrict to, const uint8_t *restrict from, const struct b
 	}
 }
 
+/* Of a type that has a table. */
+static inline void
+q8_values(uint8_t table[16], const struct blocks *b)
+{
+	for (size_t i = 0; i < 16; i++)
+		table[i] = (uint8_t)(b->value[i] + 128); /* 8 bits */
+}
+
 /* Where the codes of a part are then: of q8_0 where they were. */
 static inline const uint8_t *
 q8_codes(uint8_t to[TILE_CODES], const struct q8_matrix *m, const uint8_t *from)
@@ -147,8 +155,7 @@ q8_codes(uint8_t to[TILE_CODES], const struct q8_matrix *m, const uint8_t *from)
 		return from;
 	if (m->b->value) {
 		uint8_t table[16];
-		for (size_t i = 0; i < 16; i++)
-			table[i] = (uint8_t)(m->b->value[i] + 128); /* 8 bits */
+		q8_values(table, m->b);
 		q8_low(to, from, 4, 0);
 		for (size_t i = 0; i < TILE_CODES; i += 64)
 			q8_look_up(to + i, table);
