@@ -8,7 +8,7 @@
 #define KERNELS_NAME "avx2"
 #define KERNELS_Q8 product_q8
 
-enum { Q8_LANES = 8, Q8_VECTORS = 2, Q8_TOKENS = 4, Q8_WIDE = 4, Q8_WITH_HALVES = 0 };
+enum { Q8_LANES = 8, Q8_VECTORS = 2, Q8_TOKENS = 4, Q8_SMALL = 0 };
 
 /*
  * Weights are made signed (128 off), so that no pair of products saturates: |w| as unsigned times x with the sign of w
@@ -17,9 +17,9 @@ enum { Q8_LANES = 8, Q8_VECTORS = 2, Q8_TOKENS = 4, Q8_WIDE = 4, Q8_WITH_HALVES 
 typedef struct { __m256i w, magnitude; } q_row;
 
 static inline q_row
-q_weights(const uint8_t *p)
+q_weights(qi codes)
 {
-	__m256i w = _mm256_xor_si256(_mm256_loadu_si256((const void *)p), _mm256_set1_epi8(-128));
+	__m256i w = _mm256_xor_si256(codes, _mm256_set1_epi8(-128));
 
 	return (q_row){ w, _mm256_abs_epi8(w) };
 }
@@ -47,6 +47,7 @@ q_dot(qi sum, q_row row, int32_t x)
 }
 
 #include "compute/kernel_q8_tokens.inc"
+#include "compute/kernel_q8_one.inc"
 #include "compute/kernel_avx2_many.inc"
 
 static void
@@ -54,6 +55,8 @@ product_q8(const struct matmul *m, size_t first, size_t last)
 {
 	if (m->tokens >= Q8_GROUP || many_kind_of(blocks_of(m->type)) != MANY_WIDE)
 		matmul_q8_many(m, first, last);
+	else if (m->tokens == 1)
+		matmul_q8_one(m, first, last);
 	else
 		matmul_q8(m, first, last);
 }

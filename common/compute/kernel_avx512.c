@@ -9,7 +9,7 @@
 #define KERNELS_Q8 product_q8
 
 /* 2 tiles by 6 tokens of integers and as many of floats leave some registers for what is loaded. */
-enum { Q8_LANES = 16, Q8_VECTORS = 2, Q8_TOKENS = 6, Q8_WIDE = 4, Q8_WITH_HALVES = 1 };
+enum { Q8_LANES = 16, Q8_VECTORS = 2, Q8_TOKENS = 6, Q8_SMALL = 1 };
 
 typedef __m512 qf;
 typedef __m512i qi, q_row;
@@ -21,7 +21,7 @@ static inline qf q_mul(qf a, qf b) { return _mm512_mul_ps(a, b); }
 static inline qf q_fma(qf a, qf b, qf c) { return _mm512_fmadd_ps(a, b, c); }
 static inline qf q_half(const uint16_t *p) { return vf_f16(p); }
 static inline qf q_float(qi a) { return _mm512_cvtepi32_ps(a); }
-static inline q_row q_weights(const uint8_t *p) { return _mm512_loadu_si512(p); }
+static inline q_row q_weights(qi codes) { return codes; }
 static inline qi q_begin(int32_t bias) { return _mm512_set1_epi32(bias); }
 
 /* The compiler's own form of this instruction makes it move registers about. */
@@ -45,7 +45,16 @@ q8_look_up(uint8_t to[64], const uint8_t table[16])
 }
 
 #include "compute/kernel_q8_tokens.inc"
-#include "compute/kernel_q8_packed.inc"
+#include "compute/kernel_q8_one.inc"
+
+static void
+product_q8(const struct matmul *m, size_t first, size_t last)
+{
+	if (m->tokens == 1)
+		matmul_q8_one(m, first, last);
+	else
+		matmul_q8(m, first, last);
+}
 
 #include "compute/kernels.inc"
 #endif

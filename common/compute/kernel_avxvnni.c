@@ -7,11 +7,11 @@
 #include "compute/lanes_q8_avx2.h"
 #include "model/blocks.h"
 
-enum { Q8_LANES = 8, Q8_VECTORS = 2, Q8_TOKENS = 3, Q8_WIDE = 4, Q8_WITH_HALVES = 1 };
+enum { Q8_LANES = 8, Q8_VECTORS = 2, Q8_TOKENS = 3, Q8_SMALL = 1 };
 
 typedef __m256i q_row;
 
-static inline q_row q_weights(const uint8_t *p) { return _mm256_loadu_si256((const void *)p); }
+static inline q_row q_weights(qi codes) { return codes; }
 static inline qi q_begin(int32_t bias) { return _mm256_set1_epi32(bias); }
 
 static inline qi
@@ -22,7 +22,16 @@ q_dot(qi sum, q_row w, int32_t x)
 }
 
 #include "compute/kernel_q8_tokens.inc"
-#include "compute/kernel_q8_packed.inc"
+#include "compute/kernel_q8_one.inc"
+
+static void
+product_q8(const struct matmul *m, size_t first, size_t last)
+{
+	if (m->tokens == 1)
+		matmul_q8_one(m, first, last);
+	else
+		matmul_q8(m, first, last);
+}
 
 void
 matmul_avxvnni(const struct matmul *m, size_t first, size_t last)

@@ -193,7 +193,7 @@ products_add(struct products *p, const struct weight *w, float *y, size_t ldy, s
 void
 products_run(struct products *p)
 {
-	size_t all = 0, items = 0, shares = 4 * pool_threads(p->e->pool), most = p->m[0].tokens == 1 ? 4 : MOST_TILES;
+	size_t all = 0, items = 0, shares = 4 * pool_threads(p->e->pool);
 	size_t jobs = p->gated ? 1 : p->n;
 
 	for (size_t i = 0; p->e->inputs && i < p->n; i++)
@@ -203,14 +203,14 @@ products_run(struct products *p)
 	for (size_t i = 0; i < jobs; i++)
 		all += tiles(&p->m[i]);
 	/*
-	 * Small enough to share out evenly, large enough to stream: an even number of tiles (compute/kernel.h). One token is
-	 * done with so fast that the wait for the thread with the last item counts.
+	 * Small enough to share out evenly, large enough to stream: an even number of tiles (compute/kernel.h). Memory is read the faster
+	 * the longer it is read in one go.
 	 */
 	p->chunk = all / shares / 2 * 2;
 	if (p->chunk < 2)
 		p->chunk = 2;
-	if (p->chunk > most)
-		p->chunk = most;
+	if (p->chunk > MOST_TILES)
+		p->chunk = MOST_TILES;
 	for (size_t i = 0; i < jobs; i++) {
 		p->items[i] = (tiles(&p->m[i]) + p->chunk - 1) / p->chunk;
 		items += p->items[i];

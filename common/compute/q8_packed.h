@@ -1,11 +1,14 @@
 /*
- * q8_packed.h: codes of 2 to 6 bits taken from where they lie in their planes (model/tile.h), a vector of Q8_LANES rows by 4 k at a
- * time (inside compute only). One token alone takes them so: written down in between they would cost more than what is done with them.
+ * q8_packed.h: codes taken from where they lie in their planes (model/tile.h), a vector of Q8_LANES rows by 4 k at a time (inside compute
+ * only). One token takes all of them so: written down as bytes in between, small ones would cost more than what is done with them.
  */
 #ifndef MAI_COMPUTE_Q8_PACKED_H
 #define MAI_COMPUTE_Q8_PACKED_H
 
 #include <stdint.h>
+
+#include "compute/kernel_sets.h"
+#include "model/tile.h"
 
 typedef uint16_t q_words __attribute__((vector_size(4 * Q8_LANES)));
 
@@ -21,11 +24,33 @@ q8_plane(const uint8_t *from, int four, int bits, int up)
 	return w & (uint16_t)(0x101 * (((1 << bits) - 1) << up)); /* 16 bits */
 }
 
+static inline __attribute__((always_inline)) int
+q8_low_bits(int bits)
+{
+	return bits == 8 ? 8 : bits <= 3 ? 2 : 4;
+}
+
+/*
+ * A part's codes are read, for one token. The processor's own prefetch is best where they follow each other, but ends at each page: it is
+ * led to the next one. Of two planes, which are read by turns, all is asked for.
+ */
+static inline __attribute__((always_inline)) void
+q8_prefetch(const uint8_t *codes, int bits)
+{
+	enum { PAGE = 4096, AHEAD = 2048 };
+	const size_t bytes = (size_t)(TILE_CODES / 8 * bits);
+
+	if (bits > q8_low_bits(bits))
+		kernel_prefetch(codes + AHEAD, bytes);
+	else if ((uintptr_t)codes % PAGE < bytes)
+		__builtin_prefetch(codes + PAGE);
+}
+
 /* Of codes of `bits`, in one plane or two. */
 static inline __attribute__((always_inline)) q_words
 q8_packed(const uint8_t *from, int four, int bits)
 {
-	const int low = bits <= 3 ? 2 : 4;
+	const int low = q8_low_bits(bits);
 	q_words codes = q8_plane(from, four, low, 0);
 
 	return bits == low ? codes : codes | q8_plane(from + 64 * low, four, bits - low, low);

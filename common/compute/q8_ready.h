@@ -29,7 +29,7 @@ struct q8_matrix {
 
 /* Of a tile and a stretch: the scales of a group are 16 floats. */
 struct q8_scales {
-	float scale[Q8_GROUPS][TILE_ROWS], least[Q8_GROUPS][TILE_ROWS];
+	_Alignas(64) float scale[Q8_GROUPS][TILE_ROWS], least[Q8_GROUPS][TILE_ROWS];
 };
 
 static inline struct q8_matrix
@@ -91,6 +91,16 @@ q8_make_scales(struct q8_scales *to, const struct q8_matrix *m, size_t tile, siz
 		__builtin_prefetch(from + Q8_SCALES_AHEAD);
 		q8_make_block_scales(to, i * m->part_groups, m, from);
 	}
+}
+
+/* The scales of one f16 are taken from where they lie: those of the parts are asked for. */
+static inline const uint16_t *
+q8_raw_scales(const struct q8_matrix *m, size_t tile, size_t part, size_t parts)
+{
+	const uint8_t *from = m->scales + (tile * m->parts + part) * m->scale_bytes;
+
+	kernel_prefetch(from + Q8_SCALES_AHEAD, parts * m->scale_bytes);
+	return (const uint16_t *)(const void *)from; /* at a multiple of 32 */
 }
 
 /* The lower plane of 512 codes, and then the upper one. */
