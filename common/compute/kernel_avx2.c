@@ -8,7 +8,8 @@
 #define KERNELS_NAME "avx2"
 #define KERNELS_Q8 product_q8
 
-enum { Q8_LANES = 8, Q8_VECTORS = 2, Q8_TOKENS = 4, Q8_SMALL = 0 };
+#define Q8_SMALL 0
+enum { Q8_LANES = 8, Q8_VECTORS = 2, Q8_TOKENS = 4 };
 
 /*
  * Weights are made signed (128 off), so that no pair of products saturates: |w| as unsigned times x with the sign of w

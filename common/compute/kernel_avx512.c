@@ -8,8 +8,9 @@
 #define KERNELS_NAME "avx512"
 #define KERNELS_Q8 product_q8
 
+#define Q8_SMALL 1
 /* 2 tiles by 6 tokens of integers and as many of floats leave some registers for what is loaded. */
-enum { Q8_LANES = 16, Q8_VECTORS = 2, Q8_TOKENS = 6, Q8_SMALL = 1 };
+enum { Q8_LANES = 16, Q8_VECTORS = 2, Q8_TOKENS = 6 };
 
 typedef __m512 qf;
 typedef __m512i qi, q_row;
@@ -20,6 +21,7 @@ static inline qf q_set(float a) { return _mm512_set1_ps(a); }
 static inline qf q_mul(qf a, qf b) { return _mm512_mul_ps(a, b); }
 static inline qf q_fma(qf a, qf b, qf c) { return _mm512_fmadd_ps(a, b, c); }
 static inline qf q_half(const uint16_t *p) { return vf_f16(p); }
+static inline qf q_s8(const int8_t *p) { return vf_s8(p); }
 static inline qf q_float(qi a) { return _mm512_cvtepi32_ps(a); }
 static inline q_row q_weights(qi codes) { return codes; }
 static inline qi q_begin(int32_t bias) { return _mm512_set1_epi32(bias); }

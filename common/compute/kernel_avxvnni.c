@@ -7,7 +7,8 @@
 #include "compute/lanes_q8_avx2.h"
 #include "model/blocks.h"
 
-enum { Q8_LANES = 8, Q8_VECTORS = 2, Q8_TOKENS = 3, Q8_SMALL = 1 };
+#define Q8_SMALL 1
+enum { Q8_LANES = 8, Q8_VECTORS = 2, Q8_TOKENS = 3 };
 
 typedef __m256i q_row;
 

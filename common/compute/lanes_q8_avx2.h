@@ -14,6 +14,7 @@ static inline qf q_set(float a) { return _mm256_set1_ps(a); }
 static inline qf q_mul(qf a, qf b) { return _mm256_mul_ps(a, b); }
 static inline qf q_fma(qf a, qf b, qf c) { return _mm256_fmadd_ps(a, b, c); }
 static inline qf q_half(const uint16_t *p) { return _mm256_cvtph_ps(_mm_loadu_si128((const void *)p)); }
+static inline qf q_s8(const int8_t *p) { return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const void *)p))); }
 static inline qf q_float(qi a) { return _mm256_cvtepi32_ps(a); }
 
 static inline qi

@@ -31,18 +31,18 @@ q8_low_bits(int bits)
 }
 
 /*
- * A part's codes are read, for one token. The processor's own prefetch is best where they follow each other, but ends at each page: it is
- * led to the next one. Of two planes, which are read by turns, all is asked for.
+ * A part's codes are going to be read, for one token. The processor's own prefetch is best, but ends at each page, and wants lines that follow
+ * each other: it is led to the next page, and two planes, which are read by turns, are asked for in order.
  */
 static inline __attribute__((always_inline)) void
 q8_prefetch(const uint8_t *codes, int bits)
 {
-	enum { PAGE = 4096, AHEAD = 2048 };
+	enum { PAGE = 4096 };
 	const size_t bytes = (size_t)(TILE_CODES / 8 * bits);
 
 	if (bits > q8_low_bits(bits))
-		kernel_prefetch(codes + AHEAD, bytes);
-	else if ((uintptr_t)codes % PAGE < bytes)
+		kernel_prefetch(codes, bytes);
+	if ((uintptr_t)codes % PAGE < bytes)
 		__builtin_prefetch(codes + PAGE);
 }
 

@@ -50,6 +50,13 @@ q8_codes_at(const struct q8_matrix *m, size_t tile, size_t part)
 	return m->codes + (tile * m->parts + part) * m->part_bytes;
 }
 
+/* Of the block that begins with a part. */
+static inline const uint8_t *
+q8_scales_at(const struct q8_matrix *m, size_t tile, size_t part)
+{
+	return m->scales + (tile * m->parts + part) / m->block_parts * m->scale_bytes;
+}
+
 /* The numbers of a block's groups, of all rows, times an f16 of each row. */
 static inline __attribute__((always_inline)) void
 q8_times(float (*to)[TILE_ROWS], const int8_t *n, size_t groups, vf f16)
@@ -85,22 +92,12 @@ q8_make_block_scales(struct q8_scales *to, size_t group, const struct q8_matrix 
 static inline __attribute__((always_inline)) void
 q8_make_scales(struct q8_scales *to, const struct q8_matrix *m, size_t tile, size_t part, size_t parts)
 {
-	const uint8_t *from = m->scales + (tile * m->parts + part) / m->block_parts * m->scale_bytes;
+	const uint8_t *from = q8_scales_at(m, tile, part);
 
 	for (size_t i = 0; i < parts; i += m->block_parts, from += m->scale_bytes) {
 		__builtin_prefetch(from + Q8_SCALES_AHEAD);
 		q8_make_block_scales(to, i * m->part_groups, m, from);
 	}
-}
-
-/* The scales of one f16 are taken from where they lie: those of the parts are asked for. */
-static inline const uint16_t *
-q8_raw_scales(const struct q8_matrix *m, size_t tile, size_t part, size_t parts)
-{
-	const uint8_t *from = m->scales + (tile * m->parts + part) * m->scale_bytes;
-
-	kernel_prefetch(from + Q8_SCALES_AHEAD, parts * m->scale_bytes);
-	return (const uint16_t *)(const void *)from; /* at a multiple of 32 */
 }
 
 /* The lower plane of 512 codes, and then the upper one. */
