@@ -32,16 +32,17 @@ q8_low_bits(int bits)
 
 /*
  * A part's codes are going to be read, for one token. The processor's own prefetch is best, but ends at each page, and wants lines that follow
- * each other: it is led to the next page, and two planes, which are read by turns, are asked for in order.
+ * each other: it is led to the next page, and two planes, which are read by turns, are asked for in order; where little is done with them
+ that may be at once, else bytes ahead.
  */
 static inline __attribute__((always_inline)) void
-q8_prefetch(const uint8_t *codes, int bits)
+q8_prefetch(const uint8_t *codes, int bits, size_t ahead)
 {
 	enum { PAGE = 4096 };
 	const size_t bytes = (size_t)(TILE_CODES / 8 * bits);
 
 	if (bits > q8_low_bits(bits))
-		kernel_prefetch(codes, bytes);
+		kernel_prefetch(codes + ahead, bytes);
 	if ((uintptr_t)codes % PAGE < bytes)
 		__builtin_prefetch(codes + PAGE);
 }
