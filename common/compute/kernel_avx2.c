@@ -6,7 +6,7 @@
 
 #define KERNELS kernels_avx2
 #define KERNELS_NAME "avx2"
-#define KERNELS_Q8 product_q8
+#define KERNELS_Q8 product_blocks
 
 #define Q8_SMALL 0
 enum { Q8_LANES = 8, Q8_VECTORS = 2, Q8_TOKENS = 4 };
@@ -52,14 +52,12 @@ q_dot(qi sum, q_row row, int32_t x)
 #include "compute/kernel_avx2_many.inc"
 
 static void
-product_q8(const struct matmul *m, size_t first, size_t last)
+product_blocks(const struct matmul *m, size_t first, size_t last)
 {
 	if (m->tokens >= Q8_GROUP || many_kind_of(blocks_of(m->type)) != MANY_WIDE)
 		matmul_q8_many(m, first, last);
-	else if (m->tokens == 1)
-		matmul_q8_one(m, first, last);
 	else
-		matmul_q8(m, first, last);
+		product_q8(m, first, last);
 }
 
 #include "compute/kernels.inc"

@@ -49,14 +49,5 @@ q8_look_up(uint8_t to[64], const uint8_t table[16])
 #include "compute/kernel_q8_tokens.inc"
 #include "compute/kernel_q8_one.inc"
 
-static void
-product_q8(const struct matmul *m, size_t first, size_t last)
-{
-	if (m->tokens == 1)
-		matmul_q8_one(m, first, last);
-	else
-		matmul_q8(m, first, last);
-}
-
 #include "compute/kernels.inc"
 #endif

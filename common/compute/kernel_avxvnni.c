@@ -25,15 +25,6 @@ q_dot(qi sum, q_row w, int32_t x)
 #include "compute/kernel_q8_tokens.inc"
 #include "compute/kernel_q8_one.inc"
 
-static void
-product_q8(const struct matmul *m, size_t first, size_t last)
-{
-	if (m->tokens == 1)
-		matmul_q8_one(m, first, last);
-	else
-		matmul_q8(m, first, last);
-}
-
 void
 matmul_avxvnni(const struct matmul *m, size_t first, size_t last)
 {
