@@ -32,8 +32,8 @@ q8_low_bits(int bits)
 
 /*
  * A part's codes are going to be read, for one token. The processor's own prefetch is best, but ends at each page, and wants lines that follow
- * each other: it is led to the next page, and two planes, which are read by turns, are asked for in order; where little is done with them
- that may be at once, else bytes ahead.
+ * each other: it is led to the next page, and two planes, which are read by turns, are asked for in order: at once where
+ * little is done with them, else some bytes ahead.
  */
 static inline __attribute__((always_inline)) void
 q8_prefetch(const uint8_t *codes, int bits, size_t ahead)
