@@ -14,8 +14,8 @@
 /* Parts of 32 k in a stretch, but for the last of a row: whole blocks. */
 enum { Q8_PARTS = 16, Q8_GROUPS = 2 * Q8_PARTS };
 
-/* Codes and scales come from memory; bytes between what is used and what is asked for. */
-enum { Q8_AHEAD = 2048, Q8_SCALES_AHEAD = 512 };
+/* Bytes between the scales that are used and those that are asked for. */
+enum { Q8_SCALES_AHEAD = 512 };
 
 /* Of one matrix, what its tiles are like. */
 struct q8_matrix {
