@@ -30,15 +30,24 @@ blocks_numbers_6(int8_t *scale, int8_t *least, const uint8_t *bytes, size_t rows
 	}
 }
 
+/* n numbers of 6 bits less 32: 4 bits of them in bytes from bit `at` on, 2 in others. */
+static inline __attribute__((always_inline)) void
+blocks_join(int8_t *to, const uint8_t *low, int at, const uint8_t *high, int high_at, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		to[i] = (int8_t)(((low[i] >> at & 15) | (high[i] >> high_at & 3) << 4) - 32); /* 6 bits */
+}
+
 /* q3_k: 16 scales of 6 bits less 32: the low halves of bytes 0 to 7, then their high halves; two bits more in the last four. */
 static inline __attribute__((always_inline)) void
 blocks_numbers_3(int8_t *scale, const uint8_t *bytes, size_t rows)
 {
-	for (size_t g = 0; g < 16; g++)
-		for (size_t r = 0; r < rows; r++) {
-			int low = bytes[g % 8 * rows + r] >> g / 8 * 4 & 15, high = bytes[(8 + g % 4) * rows + r] >> g / 4 * 2 & 3;
-			scale[g * rows + r] = (int8_t)((low | high << 4) - 32); /* 6 bits */
-		}
+	const size_t four = 4 * rows;
+
+	blocks_join(scale, bytes, 0, bytes + 2 * four, 0, four);
+	blocks_join(scale + four, bytes + four, 0, bytes + 2 * four, 2, four);
+	blocks_join(scale + 2 * four, bytes, 4, bytes + 2 * four, 4, four);
+	blocks_join(scale + 3 * four, bytes + four, 4, bytes + 2 * four, 6, four);
 }
 
 /* q2_k: a byte is a scale and a least value, of 4 bits each. */
@@ -55,11 +64,13 @@ blocks_numbers_2(int8_t *scale, int8_t *least, const uint8_t *bytes, size_t rows
 static inline __attribute__((always_inline)) void
 blocks_numbers_xs(int8_t *scale, const uint8_t *bytes, size_t rows)
 {
-	for (size_t g = 0; g < 8; g++)
-		for (size_t r = 0; r < rows; r++) {
-			int low = bytes[(2 + g / 2) * rows + r] >> g % 2 * 4 & 15, high = bytes[g / 4 * rows + r] >> g % 4 * 2 & 3;
-			scale[g * rows + r] = (int8_t)((low | high << 4) - 32); /* 6 bits */
-		}
+	for (size_t h = 0; h < 2; h++, scale += 4 * rows) {
+		const uint8_t *low = bytes + (2 + 2 * h) * rows, *high = bytes + h * rows;
+		blocks_join(scale, low, 0, high, 0, rows);
+		blocks_join(scale + rows, low, 4, high, 2, rows);
+		blocks_join(scale + 2 * rows, low + rows, 0, high, 4, rows);
+		blocks_join(scale + 3 * rows, low + rows, 4, high, 6, rows);
+	}
 }
 
 /* False for types without them. `least` is written for types that have it. */
