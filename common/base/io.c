@@ -253,6 +253,12 @@ open_directly(struct io_out *o, const char *path)
 	return 0;
 }
 
+/*
+ * A huge page: what is written in pieces of this size, at multiples of it, is kept so by file systems that can, and a process
+ * that maps the file later meets one page instead of 512.
+ */
+enum { WRITTEN_AT_ONCE = 2 << 20 };
+
 static int
 open_temporary(struct io_out *o, const char *path)
 {
@@ -261,7 +267,7 @@ open_temporary(struct io_out *o, const char *path)
 	int fd;
 
 	umask(mask);
-	if (!(o->temporary = mem_alloc(n, 1)))
+	if (!(o->temporary = mem_alloc(n, 1)) || !(o->buffer = mem_alloc(WRITTEN_AT_ONCE, 1)))
 		return -1;
 	snprintf(o->temporary, n, "%s.XXXXXX", o->path);
 	remember(o->temporary); /* before it exists: a signal may come at any time */
@@ -276,6 +282,7 @@ open_temporary(struct io_out *o, const char *path)
 		close(fd);
 		return -1;
 	}
+	setvbuf(o->file, o->buffer, _IOFBF, WRITTEN_AT_ONCE);
 	return 0;
 }
 
@@ -335,6 +342,7 @@ io_out_abort(struct io_out *o)
 		forget(o->temporary);
 	free(o->path);
 	free(o->temporary);
+	free(o->buffer);
 	*o = (struct io_out){0};
 }
 

@@ -59,6 +59,7 @@ void io_done(const struct io_map *m, const void *data, size_t n);
 struct io_out {
 	FILE *file;
 	char *path, *temporary; /* stdout: none; written directly: no temporary */
+	void *buffer;           /* of a temporary */
 };
 int io_out_open(struct io_out *o, const char *path);
 int io_out_commit(struct io_out *o);
