@@ -27,7 +27,7 @@ WERROR =
 V =
 CFLAGS =
 LDFLAGS =
-LIBS = -lopenblas -lsodium -lcrypto -lzstd -lz -lxxhash -ljansson -lpcre2-8 -lpthread -lm
+LIBS = -lopenblas -lsodium -lcrypto -lzstd -lz -lxxhash -ljansson -lpcre2-8 -lutf8proc -lpthread -lm
 
 cc := $(CROSS)$(CC)
 machine := $(shell $(cc) -dumpmachine)

@@ -51,7 +51,7 @@ decoder_token(struct decoder *d, const struct vocab *v, uint32_t id, struct buf 
 	uint32_t n = texts_length(&v->piece, id);
 	if (n == 0)
 		return 0;
-	if (!d->started && v->space_prefix && s[0] == ' ' && !token_is_control(v, id)) {
+	if (!d->started && v->space_prefix && s[0] == ' ' && (v->algorithm->words || !token_is_control(v, id))) {
 		s++; /* the one that was put before the text when it was encoded */
 		n--;
 	}

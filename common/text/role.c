@@ -154,6 +154,8 @@ apply_keys(struct vocab *v, const struct gguf *g)
 	};
 
 	if (id_key(v, g, "tokenizer.ggml.bos_token_id", &v->bos) < 0 || id_key(v, g, "tokenizer.ggml.eos_token_id", &v->eos) < 0 ||
+	    (v->algorithm->words && (id_key(v, g, "tokenizer.ggml.cls_token_id", &v->bos) < 0 ||
+	    id_key(v, g, "tokenizer.ggml.seperator_token_id", &v->eos) < 0)) || /* so it is written */
 	    id_key(v, g, "tokenizer.ggml.unknown_token_id", &v->unknown) < 0)
 		return -1;
 	for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
@@ -166,14 +168,18 @@ apply_keys(struct vocab *v, const struct gguf *g)
 	return 0;
 }
 
+static uint32_t
+default_id(const struct vocab *v, uint32_t id)
+{
+	return id < v->n ? id : VOCAB_NONE;
+}
+
 int
 role_load(struct vocab *v, const struct gguf *g)
 {
-	bool few = v->n < 3 || !v->algorithm->default_ids;
-
-	v->bos = few ? VOCAB_NONE : 1;
-	v->eos = few ? VOCAB_NONE : 2;
-	v->unknown = few ? VOCAB_NONE : 0;
+	v->bos = default_id(v, v->algorithm->bos);
+	v->eos = default_id(v, v->algorithm->eos);
+	v->unknown = default_id(v, v->algorithm->unknown);
 	if (apply_keys(v, g) < 0)
 		return -1;
 	apply_texts(v);

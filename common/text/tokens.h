@@ -33,15 +33,17 @@ enum token_flag {
 
 struct spm;
 struct bpe;
+struct wordpiece;
 struct special;
 struct encoder;
 
 /* What tokenizer.ggml.model names. The table of them is in vocab.c. */
 struct algorithm {
 	const char *name;
-	bool default_ids;  /* BOS 1, EOS 2 and unknown 0 where the keys are absent */
-	bool space_prefix; /* add_space_prefix where the key is absent; false: the key means nothing */
-	bool adds_bos;     /* add_bos_token where the key is absent */
+	uint32_t bos, eos, unknown; /* where the keys are absent, and there are so many tokens */
+	bool space_prefix;          /* add_space_prefix where the key is absent; false: the key means nothing */
+	bool adds_bos, adds_eos;    /* add_bos_token and add_eos_token where the keys are absent */
+	bool words;                 /* a token is a word or ends one: special ones have a space before them too */
 	/* Fills what is its own in *v, when the tokens are there. 0 or -1 */
 	int (*load)(struct vocab *v, const struct gguf *g);
 	/* Appends the bytes that a normal token stands for. 0 or -1 */
@@ -64,6 +66,7 @@ struct vocab {
 	struct special *special;
 	struct spm *spm;
 	struct bpe *bpe;
+	struct wordpiece *wordpiece;
 };
 
 /* What encoding one text needs beside the vocabulary. Zeroed: empty. */

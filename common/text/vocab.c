@@ -11,13 +11,16 @@
 #include "text/spm.h"
 #include "text/tokens.h"
 #include "text/utf8.h"
+#include "text/wordpiece.h"
 
 /* Every tokenizer there is. A model that names another one is refused. */
 static const struct algorithm algorithms[] = {
-	{ .name = "llama", .default_ids = true, .space_prefix = true, .adds_bos = true,
+	{ .name = "llama", .bos = 1, .eos = 2, .unknown = 0, .space_prefix = true, .adds_bos = true,
 	  .load = spm_load, .piece = spm_piece, .encode = spm_encode, .free = spm_free },
-	{ .name = "gpt2", .default_ids = false, .space_prefix = false, .adds_bos = false,
+	{ .name = "gpt2", .bos = VOCAB_NONE, .eos = VOCAB_NONE, .unknown = VOCAB_NONE,
 	  .load = bpe_load, .piece = bpe_piece, .encode = bpe_encode, .free = bpe_free },
+	{ .name = "bert", .bos = 101, .eos = 102, .unknown = 100, .space_prefix = true, .adds_bos = true, .adds_eos = true, .words = true,
+	  .load = wordpiece_load, .piece = wordpiece_piece, .encode = wordpiece_encode, .free = wordpiece_free },
 };
 
 static const struct algorithm *
@@ -113,6 +116,7 @@ load_additions(struct vocab *v, const struct gguf *g)
 	if (eos == 1 && v->adds_eos && v->eos == VOCAB_NONE)
 		return err_set(ERR_DATA, "%s: tokenizer.ggml.add_eos_token is set, but there is no eos_token_id", g->path);
 	v->adds_bos = v->adds_bos && v->bos != VOCAB_NONE;
+	v->adds_eos = v->adds_eos && v->eos != VOCAB_NONE;
 	return 0;
 }
 
@@ -146,7 +150,7 @@ load_piece(struct vocab *v, const struct gguf *g, uint32_t id, struct buf *piece
 		if (buf_addc(piece, (uint8_t)byte) < 0)
 			return -1;
 	} else if (v->kind[id] == TOKEN_USER || token_is_control(v, id)) {
-		if (buf_add(piece, text, n) < 0)
+		if ((v->algorithm->words && buf_addc(piece, ' ') < 0) || buf_add(piece, text, n) < 0)
 			return -1;
 	} else if (v->algorithm->piece(text, n, piece) < 0) {
 		return -1;
@@ -178,6 +182,7 @@ vocab_open(const struct gguf *g)
 		return NULL;
 	v->algorithm = a;
 	v->adds_bos = a->adds_bos;
+	v->adds_eos = a->adds_eos;
 	if (load_tokens(v, g) < 0 || load_kinds(v, g) < 0 || role_load(v, g) < 0 || a->load(v, g) < 0 ||
 	    load_additions(v, g) < 0 || load_pieces(v, g) < 0 || special_load(v, g) < 0) {
 		vocab_free(v);

@@ -2,7 +2,7 @@
  * vocab.h: text to tokens and back, with the vocabulary of a GGUF file (keys tokenizer.ggml.*).
  *
  * tokenizer.ggml.model names the algorithm: "llama" is SentencePiece-type BPE with scores and byte fallback (text/spm.c), "gpt2"
- * byte-level BPE with a pre-tokenizer (text/bpe.c, text/pretokenize.c). Others are refused by name.
+ * byte-level BPE with a pre-tokenizer (text/bpe.c, text/pretokenize.c), "bert" WordPiece (text/wordpiece.c). Others are refused by name.
  */
 #ifndef MAI_TEXT_VOCAB_H
 #define MAI_TEXT_VOCAB_H

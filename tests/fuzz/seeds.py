@@ -79,7 +79,10 @@ save("vocab", "spm-keys.gguf", vocab(b"llama", SPM, bos_token_id=1, eos_token_id
                                      add_eos_token=True, add_space_prefix=False))
 save("vocab", "bpe.gguf", vocab(b"gpt2", BPE, [b"a b", b"ab ab", b"l l"], pre=b"gpt-2", bos_token_id=0))
 save("vocab", "bpe-llama3.gguf", vocab(b"gpt2", BPE, [b"a b", b"ab ab", b"l l"], pre=b"llama-bpe", unknown_token_id=0))
-save("vocab", "bert.gguf", vocab(b"bert", BPE))
+WORDS = [(b"[UNK]", UNKNOWN), (b"[CLS]", CONTROL), (b"[SEP]", CONTROL), ("\u2581a".encode(), NORMAL), ("\u2581al".encode(), NORMAL),
+         (b"l", NORMAL), (b"ll", NORMAL), ("\u2581:".encode(), NORMAL), ("\u2581\u65e5".encode(), NORMAL), ("\u2581".encode(), NORMAL)]
+save("vocab", "bert.gguf", vocab(b"bert", WORDS, cls_token_id=1, seperator_token_id=2, unknown_token_id=0))
+save("vocab", "bert-cased.gguf", vocab(b"bert", WORDS, unknown_token_id=0, **{"normalizer.lowercase": False, "normalizer.strip_accents": False}))
 
 
 # ---- vocab: descriptions, as vocab.c reads them ----
@@ -98,6 +101,7 @@ save("vocab", "described-spm", describe(0xa0, 1, 2, 0, 0, SPM, text=b"all aa a::
 save("vocab", "described-spm-bytes", describe(0x80, 0xff, 0xff, 0xff, 1, SPM[5:], text="all \u00e9 aa a::a".encode()))
 save("vocab", "described-bpe", describe(0x03, 0, 0, 0, 0, BPE, [b"a b", b"ab ab", b"l l"], b"abab ab ll :::: a"))
 save("vocab", "described-tekken", describe(0x0b, 0, 0, 0, 0, BPE, [b"a b", b"ab ab", b"l l"], b"abab ab ll :::: a"))
+save("vocab", "described-bert", describe(0x6e, 1, 2, 0, 0, WORDS, text="all \u00c5ll\u0302 a:a \u65e5\u65e5 \u0130a \ud55c".encode()))
 overlap = [(b"a", USER), (b"aa", USER), (b"aaa", CONTROL), (b"aaaaa", USER), (b"ab", USER), (b"ba", CONTROL), (b"b", NORMAL)]
 save("vocab", "described-overlap", describe(0x10, 0xff, 0xff, 6, 1, overlap, text=b"aaaaaabaaaababbbaab aaa b aaaaaaaaaaaaaaaaaa"))
 halves = [(b"\xc3", USER), (b"a\xe6\x97", CONTROL), (b"\xa9", USER), (b"<\xf0\x9f", USER)]

@@ -90,7 +90,7 @@ describe(struct make *m, struct input *in)
 	uint8_t choice = next(in);
 	int n;
 
-	*m = (struct make){ .model = choice & 1 ? "gpt2" : "llama", .pre = pres[choice >> 1 & 7],
+	*m = (struct make){ .model = choice & 1 ? "gpt2" : (choice & 0xe) == 0xe ? "bert" : "llama", .pre = pres[choice >> 1 & 7],
 		.name = choice & 0x10 ? "Phi-3 mini" : NULL, .add_bos = choice & 0x20, .add_eos = choice & 0x40,
 		.space_prefix = choice & 0x80 };
 	m->bos = next(in);

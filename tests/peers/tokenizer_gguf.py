@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""tokenizer_gguf.py: a tokenizer.json of byte-level BPE as a GGUF file without tensors, for tests.
+"""tokenizer_gguf.py: a tokenizer.json of byte-level BPE or WordPiece as a GGUF file without tensors, for tests.
 
-	tokenizer_gguf.py PRE TOKENIZER.json OUT.gguf      PRE: what tokenizer.ggml.pre shall say
+	tokenizer_gguf.py PRE TOKENIZER.json OUT.gguf      PRE: what tokenizer.ggml.pre shall say, of WordPiece "bert"
 
 Added tokens that are special become control tokens, others user-defined ones. Numbers without a token are unused tokens.
 BOS is what the post-processor puts in front.
@@ -47,16 +47,23 @@ def main(pre, path, out):
         kinds[a["id"]] = CONTROL if a["special"] else USER
     texts = {i: s for s, i in ids.items()}
     n = max(texts) + 1
-    merges = [m if isinstance(m, str) else " ".join(m) for m in model["merges"]]
+    bert = pre == "bert"
+    if bert:  # what begins a word is marked, not what goes on
+        texts = {i: s if i in kinds else s[2:] if s.startswith("##") else "\u2581" + s for i, s in texts.items()}
     keys = [
-        key("general.architecture", STRING, string("llama")),
-        key("tokenizer.ggml.model", STRING, string("gpt2")),
+        key("general.architecture", STRING, string("bert" if bert else "llama")),
+        key("tokenizer.ggml.model", STRING, string("bert" if bert else "gpt2")),
         key("tokenizer.ggml.pre", STRING, string(pre)),
         key("tokenizer.ggml.tokens", ARRAY, array(STRING, [string(texts.get(i, "[PAD%d]" % i)) for i in range(n)])),
         key("tokenizer.ggml.token_type", ARRAY, array(I32, [
             struct.pack("<i", kinds.get(i, NORMAL) if i in texts else UNUSED) for i in range(n)])),
-        key("tokenizer.ggml.merges", ARRAY, array(STRING, [string(m) for m in merges])),
     ]
+    if bert:
+        case = struct.pack("<B", t["normalizer"]["lowercase"])  # strip_accents goes by it where it is null
+        keys += [key("tokenizer.ggml.normalizer.lowercase", BOOL, case), key("tokenizer.ggml.normalizer.strip_accents", BOOL, case)]
+    else:
+        merges = [m if isinstance(m, str) else " ".join(m) for m in model["merges"]]
+        keys.append(key("tokenizer.ggml.merges", ARRAY, array(STRING, [string(m) for m in merges])))
     bos = bos_of(t, ids)
     if bos is not None:
         keys.append(key("tokenizer.ggml.bos_token_id", U32, struct.pack("<I", bos)))

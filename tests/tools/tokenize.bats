@@ -62,6 +62,11 @@ failed() {
 	[ "$(tokens vocab "$V-refact.gguf")" = 46 ]
 }
 
+@test "ids of llama.cpp's test strings: WordPiece, BGE" {
+	need_vocab bert-bge
+	[ "$(tokens ids "$V-bert-bge.gguf")" = 46 ]
+}
+
 @test "the comparison fails where one id differs, and where the vocabulary is another" {
 	need_vocab gpt-2 refact
 	awk 'NR == 20 { $1 = $1 + 1 } 1' "$V-gpt-2.gguf.out" >other.out
@@ -84,6 +89,19 @@ failed() {
 	need_vocab gpt-2
 	need_shared tokenizers/gpt2.cases.jsonl
 	[ "$(tokens cases "$V-gpt-2.gguf" "$CASES/gpt2.cases.jsonl")" = 129 ]
+}
+
+@test "ids of the Hugging Face library, special tokens and ill-formed UTF-8 among them: BERT, without case" {
+	need_vocab bert-bge
+	need_shared tokenizers/bert_uncased.cases.jsonl
+	[ "$(tokens cases "$V-bert-bge.gguf" "$CASES/bert_uncased.cases.jsonl")" = 146 ]
+}
+
+@test "ids of the Hugging Face library: BERT, with case" {
+	need_shared tokenizers/bert_cased.cases.jsonl
+	need_shared tokenizers/vocab/bert_cased.json
+	/usr/bin/python3 "$peers/tokenizer_gguf.py" bert "$CASES/vocab/bert_cased.json" cased.gguf
+	[ "$(tokens cases cased.gguf "$CASES/bert_cased.cases.jsonl")" = 147 ]
 }
 
 # real NAME PRE [CHOICE ...]: the cases of a tokenizer.json of $MAI_VOCABULARIES; prints how many there were

@@ -48,6 +48,20 @@ make_bpe(void)
 
 /* ---- refused ---- */
 
+/* WordPiece, of a few words. */
+static void
+make_bert(void)
+{
+	static const char *const pieces[] = { "\xe2\x96\x81" "ab", "\xe2\x96\x81" "a", "b", "ab", "\xe2\x96\x81.", "\xe2\x96\x81[", "\xe2\x96\x81" "e", "\xe2\x96\x81\xe6\x97\xa5" };
+
+	m = (struct make){ .model = "bert", .bos = 1, .eos = 2, .unknown = 0, .add_bos = true, .add_eos = true, .space_prefix = true };
+	add("[UNK]", UNKNOWN);
+	add("[CLS]", CONTROL);
+	add("[SEP]", CONTROL);
+	for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++)
+		add(pieces[i], 1);
+}
+
 static void
 opens(const char *what)
 {
@@ -171,13 +185,13 @@ gives(const struct vocab *v, const char *text, struct encode_options o, const ui
 	return same;
 }
 
+static const struct encode_options plain, special = { .special = true }, add_both = { .add = true };
+
 #define IDS(...) (const uint32_t[]){ __VA_ARGS__ }, sizeof (const uint32_t[]){ __VA_ARGS__ } / sizeof(uint32_t)
 
 static void
 special_tokens(void)
 {
-	const struct encode_options plain = { 0 }, special = { .special = true }, add_both = { .add = true };
-
 	make_bpe();
 	add("aa", USER);      /* 6 */
 	add("aaa", USER);     /* 7 */
@@ -217,33 +231,10 @@ special_tokens(void)
 	vocab_free(v);
 }
 
-/* A token that is half a character must not cut a text there: what is left would be read beyond its end. */
-static void
-half_characters(void)
-{
-	static const int32_t kinds[] = { USER, CONTROL };
-
-	for (int i = 0; i < 2; i++) {
-		make_spm();
-		add("\xc3", kinds[i]);
-		add("a\xe6\x97", kinds[i]);
-		add("b\xc3\xa9", kinds[i]); /* 268: whole */
-		struct vocab *v = make_vocab(&m);
-		tap_ok(v && gives(v, "\xc3\xa9z", (struct encode_options){ .special = true }, IDS(259, 265, 3 + 'z')),
-		    "half a character is not recognised");
-		tap_ok(v && gives(v, "a\xe6\x97\xa5", (struct encode_options){ .special = true },
-		    IDS(259, 260, 3 + 0xe6, 3 + 0x97, 3 + 0xa5)), "one with half a character at its end neither");
-		tap_ok(v && gives(v, "b\xc3\xa9", (struct encode_options){ .special = true }, IDS(268)), "one of whole characters is");
-		vocab_free(v);
-	}
-}
-
-/* ---- decoding ---- */
-
 static bool
-decodes(const struct vocab *v, bool special, bool started, const uint32_t *id, size_t n, const char *want)
+decodes(const struct vocab *v, bool aloud, bool started, const uint32_t *id, size_t n, const char *want)
 {
-	struct decoder d = { .special = special, .started = started };
+	struct decoder d = { .special = aloud, .started = started };
 	struct buf out = { 0 };
 
 	for (size_t i = 0; i < n; i++)
@@ -257,6 +248,57 @@ decodes(const struct vocab *v, bool special, bool started, const uint32_t *id, s
 	buf_free(&out);
 	return same;
 }
+
+/* ids: [UNK] 0, [CLS] 1, [SEP] 2, ^ab 3, ^a 4, b 5, ab 6, ^. 7, ^[ 8, ^e 9, ^\u65e5 10 */
+static void
+words(void)
+{
+	char long_word[2 * 101 + 1] = "";
+
+	make_bert();
+	struct vocab *v = make_vocab(&m);
+	tap_ok(gives(v, " AB  abab\t", plain, IDS(3, 3, 6)), "words, the longest token first, without case");
+	tap_ok(gives(v, "ba abc a", plain, IDS(0, 0, 4)), "a word that tokens don't make up is unknown as a whole");
+	tap_ok(gives(v, "ab.ab", plain, IDS(3, 7, 3)), "a mark of punctuation is a word");
+	tap_ok(gives(v, "\xe6\x97\xa5" "ab\xe6\x97\xa5", plain, IDS(10, 3, 10)), "a Chinese character is a word");
+	tap_ok(gives(v, "\xc3\x89 e\xcc\x81 \xc3\xa9" "b", plain, IDS(9, 9, 9, 5)), "accents go");
+	tap_ok(gives(v, "a\xc2\xad" "b\x01 \xff" "a", plain, IDS(3, 4)), "control characters and what is ill-formed go");
+	tap_ok(gives(v, "[CLS]", special, IDS(1)) && gives(v, "[CLS", plain, IDS(8, 0)), "special tokens when asked for");
+	tap_ok(gives(v, "ab", add_both, IDS(1, 3, 2)), "[CLS] and [SEP] around a text");
+	memset(long_word, 'b', 100);
+	long_word[0] = 'a';
+	struct ids ids = { 0 };
+	tap_ok(vocab_encode(v, long_word, 100, plain, &ids) == 0 && ids.n == 99 && ids.id[0] == 3, "a word of 100 characters");
+	long_word[100] = 'b';
+	tap_ok(gives(v, long_word, plain, IDS(0)), "a longer one is unknown");
+	tap_ok(decodes(v, true, false, IDS(1, 3, 6, 7, 4, 0, 2), "[CLS] abab. a [UNK] [SEP]"), "decoded as words");
+	tap_ok(decodes(v, false, false, IDS(1, 3, 5, 2), "abb"), "without special tokens");
+	free(ids.id);
+	vocab_free(v);
+}
+
+/* A token that is half a character must not cut a text there: what is left would be read beyond its end. */
+static void
+half_characters(void)
+{
+	static const int32_t kinds[] = { USER, CONTROL };
+
+	for (int i = 0; i < 2; i++) {
+		make_spm();
+		add("\xc3", kinds[i]);
+		add("a\xe6\x97", kinds[i]);
+		add("b\xc3\xa9", kinds[i]); /* 268: whole */
+		struct vocab *v = make_vocab(&m);
+		tap_ok(v && gives(v, "\xc3\xa9z", special, IDS(259, 265, 3 + 'z')),
+		    "half a character is not recognised");
+		tap_ok(v && gives(v, "a\xe6\x97\xa5", (struct encode_options){ .special = true },
+		    IDS(259, 260, 3 + 0xe6, 3 + 0x97, 3 + 0xa5)), "one with half a character at its end neither");
+		tap_ok(v && gives(v, "b\xc3\xa9", special, IDS(268)), "one of whole characters is");
+		vocab_free(v);
+	}
+}
+
+/* ---- decoding ---- */
 
 static void
 decoding(void)
@@ -303,6 +345,7 @@ main(void)
 	bad_merges();
 	special_tokens();
 	half_characters();
+	words();
 	decoding();
 	roles();
 	return tap_done();
