@@ -71,19 +71,22 @@ static int
 encode(const struct vocab *v, const struct hash *id, int n, char **text)
 {
 	struct tokenize t = {
-		.vocab = v,
+		.encoder = encoder_new(v),
 		.vocab_id = *id,
 		.encode = { .special = o.special, .add = strcmp(o.add_special, "no") != 0 },
 		.output = o.count ? TOKENIZE_COUNT : o.ids ? TOKENIZE_IDS : TOKENIZE_STREAM,
 		.strict = o.strict,
 	};
-	int rc = tokenize_begin(&t);
+	int rc = t.encoder ? tokenize_begin(&t) : -1;
 
 	for (int i = 0; i < n && rc == 0; i++)
 		rc = tokenize_text(&t, text[i], strlen(text[i]));
 	if (n == 0 && rc == 0)
 		rc = (o.lines ? tokenize_lines : tokenize_all)(&t, STDIN_FILENO, "stdin");
-	return rc < 0 ? -1 : tokenize_end(&t);
+	if (rc == 0)
+		rc = tokenize_end(&t);
+	encoder_free(t.encoder);
+	return rc;
 }
 
 static int

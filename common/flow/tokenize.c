@@ -85,7 +85,7 @@ tokenize_text(struct tokenize *t, const char *text, size_t n)
 
 	if (t->strict && (valid = utf8_valid(text, n)) < n)
 		return err_set(ERR_DATA, "text %llu: offset %zu: not UTF-8", (unsigned long long)t->ordinal, valid);
-	if (vocab_encode(t->vocab, text, n, t->encode, &ids) < 0)
+	if (encoder_run(t->encoder, text, n, t->encode, &ids) < 0)
 		goto out;
 	if (t->output == TOKENIZE_STREAM)
 		rc = put_sequence(t->ordinal, &ids, n);

@@ -16,7 +16,7 @@ enum tokenize_output {
 
 /* Set by the caller; written to stdout. */
 struct tokenize {
-	const struct vocab *vocab;
+	struct encoder *encoder;
 	struct hash vocab_id;
 	struct encode_options encode;
 	enum tokenize_output output;

@@ -225,12 +225,6 @@ bpe_free(struct vocab *v)
 
 /* ---- encoding ---- */
 
-struct run {
-	const struct vocab *v;
-	struct encoder *e;
-	struct ids *out;
-};
-
 static bool
 merged(const void *arg, const struct merge_symbol *left, const struct merge_symbol *right, uint32_t *id, uint32_t *rank)
 {
@@ -263,9 +257,10 @@ whole_word(const struct vocab *v, const char *word, size_t n)
 static int
 add_byte(const struct run *r, uint8_t byte)
 {
-	uint32_t id = r->v->bpe->byte[byte];
+	const struct vocab *v = r->e->vocab;
+	uint32_t id = v->bpe->byte[byte];
 
-	return id == VOCAB_NONE ? ids_add_unknown(r->v, byte, r->out) : ids_add(r->out, id);
+	return id == VOCAB_NONE ? ids_add_unknown(v, byte, r->out) : ids_add(r->out, id);
 }
 
 static int
@@ -281,38 +276,48 @@ add_symbol(const struct run *r, const struct merge_symbol *s, const char *word)
 }
 
 static int
-encode_word(void *arg, const char *word, size_t n)
+merge_word(void *arg, const void *word, size_t n, struct ids *out)
 {
-	struct run *r = arg;
-	const struct bpe *b = r->v->bpe;
-	struct merger *m = &r->e->merger;
+	struct encoder *e = arg;
+	const struct run r = { e, out };
+	const struct bpe *b = e->vocab->bpe;
+	const uint8_t *byte = word;
+	struct merger *m = &e->merger;
 
 	if (b->whole) {
-		uint32_t id = whole_word(r->v, word, n);
+		uint32_t id = whole_word(e->vocab, word, n);
 		if (id != VOCAB_NONE)
-			return ids_add(r->out, id);
+			return ids_add(out, id);
 	}
 	if (n >= UINT32_MAX)
 		return err_set(ERR_DATA, "a word of more than 4 GiB");
 	merge_begin(m);
 	for (uint32_t i = 0; i < n; i++)
-		if (merge_add(m, i, 1, b->byte[(uint8_t)word[i]]) < 0)
+		if (merge_add(m, i, 1, b->byte[byte[i]]) < 0)
 			return -1;
 	if (merge_run(m, merged, b) < 0)
 		return -1;
 	for (uint32_t i = 0; i != MERGE_NONE; i = m->symbol[i].next)
-		if (add_symbol(r, &m->symbol[i], word) < 0)
+		if (add_symbol(&r, &m->symbol[i], word) < 0)
 			return -1;
 	return 0;
 }
 
-int
-bpe_encode(const struct vocab *v, struct encoder *e, const char *text, size_t n, bool start, struct ids *out)
+static int
+encode_word(void *arg, const char *word, size_t n)
 {
-	struct run r = { v, e, out };
+	const struct run *r = arg;
+
+	return word_cache_run(&r->e->words, word, n, r->out, merge_word, r->e);
+}
+
+int
+bpe_encode(struct encoder *e, const char *text, size_t n, bool start, struct ids *out)
+{
+	struct run r = { e, out };
 
 	(void)start;
-	if (!e->splitter && !(e->splitter = splitter_new(v->bpe->words)))
+	if (!e->splitter && !(e->splitter = splitter_new(e->vocab->bpe->words)))
 		return -1;
 	return splitter_run(e->splitter, text, n, encode_word, &r);
 }

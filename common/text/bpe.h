@@ -17,7 +17,7 @@ uint32_t bpe_character(uint8_t byte, uint8_t to[BPE_CHARACTER]);
 
 int bpe_load(struct vocab *v, const struct gguf *g);
 int bpe_piece(const uint8_t *text, size_t n, struct buf *out);
-int bpe_encode(const struct vocab *v, struct encoder *e, const char *text, size_t n, bool start, struct ids *out);
+int bpe_encode(struct encoder *e, const char *text, size_t n, bool start, struct ids *out);
 void bpe_free(struct vocab *v);
 
 #endif

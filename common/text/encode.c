@@ -1,4 +1,5 @@
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/err.h"
 #include "base/mem.h"
@@ -17,6 +18,16 @@ ids_add(struct ids *out, uint32_t id)
 }
 
 int
+ids_add_all(struct ids *out, const uint32_t *id, size_t n)
+{
+	if (n > out->cap - out->n && mem_grow(&out->id, &out->cap, out->n + n, sizeof *out->id) < 0)
+		return -1;
+	memcpy(out->id + out->n, id, n * sizeof *id);
+	out->n += n;
+	return 0;
+}
+
+int
 ids_add_unknown(const struct vocab *v, uint8_t byte, struct ids *out)
 {
 	if (v->unknown == VOCAB_NONE)
@@ -26,8 +37,9 @@ ids_add_unknown(const struct vocab *v, uint8_t byte, struct ids *out)
 
 /* Well-formed text: plain runs by the algorithm, special tokens as they are. */
 static int
-encode_text(const struct vocab *v, struct encoder *e, const char *text, size_t n, bool special, struct ids *out)
+encode_text(struct encoder *e, const char *text, size_t n, bool special, struct ids *out)
 {
+	const struct vocab *v = e->vocab;
 	struct special_scan scan = { .v = v, .text = text, .n = n, .control = special };
 	size_t begin, end;
 	uint32_t id;
@@ -38,7 +50,7 @@ encode_text(const struct vocab *v, struct encoder *e, const char *text, size_t n
 		if (id != VOCAB_NONE)
 			rc = ids_add(out, id);
 		else
-			rc = v->algorithm->encode(v, e, text + begin, end - begin, start, out);
+			rc = v->algorithm->encode(e, text + begin, end - begin, start, out);
 		if (rc < 0)
 			break;
 		start = id != VOCAB_NONE;
@@ -47,10 +59,32 @@ encode_text(const struct vocab *v, struct encoder *e, const char *text, size_t n
 	return rc;
 }
 
-int
-vocab_encode(const struct vocab *v, const char *text, size_t n, struct encode_options o, struct ids *out)
+struct encoder *
+encoder_new(const struct vocab *v)
 {
-	struct encoder e = { 0 };
+	struct encoder *e = mem_alloc(1, sizeof *e);
+
+	if (e)
+		e->vocab = v;
+	return e;
+}
+
+void
+encoder_free(struct encoder *e)
+{
+	if (!e)
+		return;
+	splitter_free(e->splitter);
+	buf_free(&e->escaped);
+	merge_free(&e->merger);
+	word_cache_free(&e->words);
+	free(e);
+}
+
+int
+encoder_run(struct encoder *e, const char *text, size_t n, struct encode_options o, struct ids *out)
+{
+	const struct vocab *v = e->vocab;
 	struct buf clean = { 0 };
 	int rc = -1;
 
@@ -64,15 +98,22 @@ vocab_encode(const struct vocab *v, const char *text, size_t n, struct encode_op
 	}
 	if (o.add && v->adds_bos && ids_add(out, v->bos) < 0)
 		goto done;
-	if (encode_text(v, &e, text, n, o.special, out) < 0)
+	if (encode_text(e, text, n, o.special, out) < 0)
 		goto done;
 	if (o.add && v->adds_eos && ids_add(out, v->eos) < 0)
 		goto done;
 	rc = 0;
 done:
-	splitter_free(e.splitter);
-	buf_free(&e.escaped);
-	merge_free(&e.merger);
 	buf_free(&clean);
+	return rc;
+}
+
+int
+vocab_encode(const struct vocab *v, const char *text, size_t n, struct encode_options o, struct ids *out)
+{
+	struct encoder *e = encoder_new(v);
+	int rc = e ? encoder_run(e, text, n, o, out) : -1;
+
+	encoder_free(e);
 	return rc;
 }

@@ -198,15 +198,25 @@ add_character(const struct vocab *v, const uint8_t *s, uint32_t n, struct ids *o
 }
 
 static int
-encode_part(const struct vocab *v, struct merger *m, const uint8_t *text, struct ids *out)
+merge_part(void *arg, const void *text, size_t n, struct ids *out)
 {
-	struct part p = { v, text };
+	struct encoder *e = arg;
+	struct merger *m = &e->merger;
+	struct part p = { e->vocab, text };
 
+	if (n >= UINT32_MAX)
+		return err_set(ERR_DATA, "a text of more than 4 GiB without a break");
+	merge_begin(m);
+	for (uint32_t at = 0, k; at < n; at += k) {
+		k = utf8_length(p.text[at]);
+		if (merge_add(m, at, k, MERGE_NONE) < 0)
+			return -1;
+	}
 	if (merge_run(m, merged, &p) < 0)
 		return -1;
 	for (uint32_t i = 0; i != MERGE_NONE; i = m->symbol[i].next) {
 		const struct merge_symbol *s = &m->symbol[i];
-		if (s->id != MERGE_NONE ? ids_add(out, s->id) < 0 : add_character(v, text + s->start, s->len, out) < 0)
+		if (s->id != MERGE_NONE ? ids_add(out, s->id) < 0 : add_character(p.v, p.text + s->start, s->len, out) < 0)
 			return -1;
 	}
 	return 0;
@@ -231,30 +241,24 @@ escape(const char *text, size_t n, bool prefix, struct buf *out)
 }
 
 int
-spm_encode(const struct vocab *v, struct encoder *e, const char *text, size_t n, bool start, struct ids *out)
+spm_encode(struct encoder *e, const char *text, size_t n, bool start, struct ids *out)
 {
-	struct merger *m = &e->merger;
+	const struct vocab *v = e->vocab;
 	uint32_t left = 0;
 	size_t begin = 0; /* of the part */
 
 	if (escape(text, n, start && v->space_prefix, &e->escaped) < 0)
 		return -1;
 	const uint8_t *s = e->escaped.data;
-	merge_begin(m);
-	for (size_t at = 0; at < e->escaped.len;) {
-		uint32_t k = utf8_length(s[at]), right = character(s + at, k);
+	for (size_t at = 0, k; at < e->escaped.len; at += k) {
+		k = utf8_length(s[at]);
+		uint32_t right = character(s + at, (uint32_t)k);
 		if (at > begin && !may_join(v->spm, left, right)) {
-			if (encode_part(v, m, s + begin, out) < 0)
+			if (word_cache_run(&e->words, s + begin, at - begin, out, merge_part, e) < 0)
 				return -1;
 			begin = at;
-			merge_begin(m);
 		}
-		if (at - begin > UINT32_MAX - UTF8_MAX)
-			return err_set(ERR_DATA, "a text of more than 4 GiB without a break");
-		if (merge_add(m, (uint32_t)(at - begin), k, MERGE_NONE) < 0)
-			return -1;
 		left = right;
-		at += k;
 	}
-	return m->n > 0 ? encode_part(v, m, s + begin, out) : 0;
+	return begin < e->escaped.len ? word_cache_run(&e->words, s + begin, e->escaped.len - begin, out, merge_part, e) : 0;
 }

@@ -11,7 +11,7 @@
 
 int spm_load(struct vocab *v, const struct gguf *g);
 int spm_piece(const uint8_t *text, size_t n, struct buf *out);
-int spm_encode(const struct vocab *v, struct encoder *e, const char *text, size_t n, bool start, struct ids *out);
+int spm_encode(struct encoder *e, const char *text, size_t n, bool start, struct ids *out);
 void spm_free(struct vocab *v);
 
 #endif

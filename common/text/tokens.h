@@ -12,6 +12,7 @@
 #include "text/lookup.h"
 #include "text/merge.h"
 #include "text/vocab.h"
+#include "text/wordcache.h"
 
 /* tokenizer.ggml.token_type */
 enum token_kind {
@@ -49,7 +50,7 @@ struct algorithm {
 	/* Appends the bytes that a normal token stands for. 0 or -1 */
 	int (*piece)(const uint8_t *text, size_t n, struct buf *out);
 	/* Appends the tokens of a run of text without special ones; `start`: it begins the text or follows a special token. */
-	int (*encode)(const struct vocab *v, struct encoder *e, const char *text, size_t n, bool start, struct ids *out);
+	int (*encode)(struct encoder *e, const char *text, size_t n, bool start, struct ids *out);
 	void (*free)(struct vocab *v);
 };
 
@@ -69,11 +70,18 @@ struct vocab {
 	struct wordpiece *wordpiece;
 };
 
-/* What encoding one text needs beside the vocabulary. Zeroed: empty. */
 struct encoder {
+	const struct vocab *vocab;
+	struct word_cache words;
 	struct merger merger;
 	struct buf escaped;          /* spm */
 	struct splitter *splitter;   /* bpe */
+};
+
+/* A text that is being encoded, and where its tokens go. */
+struct run {
+	struct encoder *e;
+	struct ids *out;
 };
 
 /* Can a piece of plain text become this token? No text makes a control token. */
@@ -91,6 +99,7 @@ token_is_control(const struct vocab *v, uint32_t id)
 }
 
 int ids_add(struct ids *out, uint32_t id); /* 0 or -1 */
+int ids_add_all(struct ids *out, const uint32_t *id, size_t n);
 
 /* The unknown token in place of what the vocabulary can't express, an error when it has none. */
 int ids_add_unknown(const struct vocab *v, uint8_t byte, struct ids *out);

@@ -37,7 +37,19 @@ struct encode_options {
 	bool add;     /* the model's own BOS and EOS are added where it wants them */
 };
 
+/*
+ * Encodes texts one after the other, each a little faster for those before it. Any number of them may use one vocabulary, which must
+ * outlive them.
+ */
+struct encoder;
+
+struct encoder *encoder_new(const struct vocab *v); /* NULL with a reason */
+void encoder_free(struct encoder *e);
+
 /* Appends the tokens of `n` bytes of UTF-8. Each maximal ill-formed part counts as U+FFFD. 0 or -1. */
+int encoder_run(struct encoder *e, const char *text, size_t n, struct encode_options o, struct ids *out);
+
+/* The same, of one text. */
 int vocab_encode(const struct vocab *v, const char *text, size_t n, struct encode_options o, struct ids *out);
 
 /* Offset of the first ill-formed byte, or n. For --strict. */

@@ -56,11 +56,6 @@ wordpiece_piece(const uint8_t *text, size_t n, struct buf *out)
 	return !joins(text, n) && buf_addc(out, ' ') < 0 ? -1 : buf_add(out, text, n);
 }
 
-struct run {
-	const struct vocab *v;
-	struct ids *out;
-};
-
 /* The longest token that n bytes begin with, of which it takes *taken; VOCAB_NONE when none does. */
 static uint32_t
 longest(const struct vocab *v, const uint8_t *s, size_t n, size_t *taken)
@@ -76,33 +71,39 @@ longest(const struct vocab *v, const uint8_t *s, size_t n, size_t *taken)
 }
 
 static int
-encode_word(void *arg, const uint8_t *word, size_t n)
+match_word(void *arg, const void *word, size_t n, struct ids *out)
 {
-	const struct run *r = arg;
+	const struct vocab *v = ((const struct encoder *)arg)->vocab;
 	uint8_t text[BEGINS_LENGTH + BERT_WORD] = BEGINS;
-	size_t before = r->out->n, taken, end = BEGINS_LENGTH + n;
+	size_t before = out->n, taken, end = BEGINS_LENGTH + n;
 
-	if (!word)
-		return ids_add_unknown(r->v, ' ', r->out);
 	memcpy(text + BEGINS_LENGTH, word, n);
 	for (size_t at = 0; at < end; at += taken) {
 		bool first = at == 0;
-		uint32_t id = first || !begins(text + at, end - at) ? longest(r->v, text + at, end - at, &taken) : VOCAB_NONE;
+		uint32_t id = first || !begins(text + at, end - at) ? longest(v, text + at, end - at, &taken) : VOCAB_NONE;
 		if (id == VOCAB_NONE || (first && taken <= BEGINS_LENGTH)) {
-			r->out->n = before;
-			return ids_add_unknown(r->v, word[0], r->out);
+			out->n = before;
+			return ids_add_unknown(v, text[BEGINS_LENGTH], out);
 		}
-		if (ids_add(r->out, id) < 0)
+		if (ids_add(out, id) < 0)
 			return -1;
 	}
 	return 0;
 }
 
-int
-wordpiece_encode(const struct vocab *v, struct encoder *e, const char *text, size_t n, bool start, struct ids *out)
+static int
+encode_word(void *arg, const uint8_t *word, size_t n)
 {
-	struct run r = { v, out };
+	const struct run *r = arg;
 
-	(void)e, (void)start;
-	return bert_words(v->wordpiece->rules, text, n, encode_word, &r);
+	return word ? word_cache_run(&r->e->words, word, n, r->out, match_word, r->e) : ids_add_unknown(r->e->vocab, ' ', r->out);
+}
+
+int
+wordpiece_encode(struct encoder *e, const char *text, size_t n, bool start, struct ids *out)
+{
+	struct run r = { e, out };
+
+	(void)start;
+	return bert_words(e->vocab->wordpiece->rules, text, n, encode_word, &r);
 }

@@ -14,7 +14,7 @@
 
 int wordpiece_load(struct vocab *v, const struct gguf *g);
 int wordpiece_piece(const uint8_t *text, size_t n, struct buf *out);
-int wordpiece_encode(const struct vocab *v, struct encoder *e, const char *text, size_t n, bool start, struct ids *out);
+int wordpiece_encode(struct encoder *e, const char *text, size_t n, bool start, struct ids *out);
 void wordpiece_free(struct vocab *v);
 
 #endif

@@ -235,6 +235,23 @@ marks_to_spaces(struct buf *b)
 	b->len = to;
 }
 
+/* A text whose words are all known by now has the same tokens as before. */
+static void
+check_again(const struct vocab *v, const uint8_t *text, size_t n, struct encode_options o, const struct ids *want)
+{
+	struct encoder *e = encoder_new(v);
+	struct ids ids = { 0 };
+
+	make_check(e != NULL);
+	for (int i = 0; i < 2; i++) {
+		ids.n = 0;
+		make_check(encoder_run(e, (const char *)text, n, o, &ids) == 0);
+		make_check(ids.n == want->n && (ids.n == 0 || memcmp(ids.id, want->id, ids.n * sizeof *ids.id) == 0));
+	}
+	free(ids.id);
+	encoder_free(e);
+}
+
 static void
 check_text(int k, const uint8_t *text, size_t n, struct encode_options o)
 {
@@ -245,6 +262,7 @@ check_text(int k, const uint8_t *text, size_t n, struct encode_options o)
 	make_check(vocab_encode(v, (const char *)text, n, o, &ids) == 0);
 	for (size_t i = 0; i < ids.n; i++)
 		make_check(ids.id[i] < vocab_size(v));
+	check_again(v, text, n, o, &ids);
 	decode(v, ids.id, ids.n, o.special && !o.add, k < BPE, &back);
 	make_check(utf8_replace(&clean, (const char *)text, n) == 0);
 	if (k == SPM_PLAIN && !o.special && !o.add && clean.len <= SLOW)
