@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "text/scan.h"
 
 enum {
 	MAX_LEVELS = 6,
@@ -142,7 +143,18 @@ static const struct named {
 	{ "viking", &rules_viking, 0 },
 };
 
+/* Those that are scanned by hand. */
+static const struct {
+	rules *rules;
+	struct scan_rules scan;
+} scanned[] = {
+	{ &rules_gpt2, { 0 } },
+	{ &rules_llama3, { 3 } },
+	{ &rules_qwen2, { 1 } },
+};
+
 struct pretokenizer {
+	const struct scan_rules *scan; /* NULL: by these */
 	pcre2_code *rule[MAX_LEVELS];
 	uint32_t n;
 	int flags;
@@ -169,19 +181,31 @@ compile(struct pretokenizer *p, const char *rule)
 	return 0;
 }
 
-struct pretokenizer *
-pretokenizer_open(const char *name, size_t n)
+static const struct named *
+find(const char *name, size_t n)
 {
-	const struct named *found = NULL;
-
-	for (size_t i = 0; i < sizeof table / sizeof *table && !found; i++)
+	for (size_t i = 0; i < sizeof table / sizeof *table; i++)
 		if (strlen(table[i].name) == n && memcmp(table[i].name, name, n) == 0)
-			found = &table[i];
-	if (!found) {
-		err_set(ERR_DATA, "tokenizer.ggml.pre: pre-tokenizer '%.*s' is not known", n < 64 ? (int)n : 64, name);
-		return NULL;
-	}
-	struct pretokenizer *p = mem_alloc(1, sizeof *p);
+			return &table[i];
+	err_set(ERR_DATA, "tokenizer.ggml.pre: pre-tokenizer '%.*s' is not known", n < 64 ? (int)n : 64, name);
+	return NULL;
+}
+
+static const struct scan_rules *
+scan_of(const rules *r)
+{
+	for (size_t i = 0; i < sizeof scanned / sizeof *scanned; i++)
+		if (scanned[i].rules == r)
+			return &scanned[i].scan;
+	return NULL;
+}
+
+struct pretokenizer *
+pretokenizer_open_expressions(const char *name, size_t n)
+{
+	const struct named *found = find(name, n);
+	struct pretokenizer *p = found ? mem_alloc(1, sizeof *p) : NULL;
+
 	if (!p)
 		return NULL;
 	p->flags = found->flags;
@@ -191,6 +215,22 @@ pretokenizer_open(const char *name, size_t n)
 			pretokenizer_free(p);
 			return NULL;
 		}
+	return p;
+}
+
+struct pretokenizer *
+pretokenizer_open(const char *name, size_t n)
+{
+	const struct named *found = find(name, n);
+	const struct scan_rules *scan = found ? scan_of(found->rules) : NULL;
+
+	if (!found || !scan)
+		return found ? pretokenizer_open_expressions(name, n) : NULL;
+	struct pretokenizer *p = mem_alloc(1, sizeof *p);
+	if (p) {
+		p->flags = found->flags;
+		p->scan = scan;
+	}
 	return p;
 }
 
@@ -236,6 +276,8 @@ splitter_new(const struct pretokenizer *p)
 	if (!s)
 		return NULL;
 	s->p = p;
+	if (p->scan)
+		return s;
 	s->match = pcre2_match_data_create(1, NULL); /* the whole match is all that is asked */
 	s->context = pcre2_match_context_create(NULL);
 	if (!s->match || !s->context) {
@@ -316,11 +358,25 @@ split(struct splitter *s, uint32_t level, const char *text, size_t n)
 	return 0;
 }
 
+static int
+scan(const struct scan_rules *by, const char *text, size_t n, split_word *word, void *arg)
+{
+	int rc = 0;
+
+	for (size_t at = 0, k; at < n && rc == 0; at += k) {
+		k = scan_word(*by, text + at, n - at);
+		rc = word(arg, text + at, k);
+	}
+	return rc;
+}
+
 int
 splitter_run(struct splitter *s, const char *text, size_t n, split_word *word, void *arg)
 {
 	uint64_t steps = MIN_STEPS + (uint64_t)STEPS_PER_BYTE * n;
 
+	if (s->p->scan)
+		return scan(s->p->scan, text, n, word, arg);
 	pcre2_set_match_limit(s->context, steps < UINT32_MAX ? (uint32_t)steps : UINT32_MAX);
 	s->text = text;
 	s->word = word;

@@ -2,7 +2,7 @@
  * pretokenize.h: a text cut into words, within which byte-level BPE merges.
  *
  * How to cut is a list of regular expressions, known by the name in tokenizer.ggml.pre. Each in turn cuts what the one before
- * has left into what it matches and what lies between. A name that is not known is refused: a guess would give other tokens
+ * has left into what it matches and what lies between. The best-known lists are scanned by hand (text/scan.h). A name that is not known is refused: a guess would give other tokens
  * than the model was trained with.
  */
 #ifndef MAI_TEXT_PRETOKENIZE_H
@@ -14,6 +14,9 @@
 struct pretokenizer;
 
 struct pretokenizer *pretokenizer_open(const char *name, size_t n); /* NULL with a reason */
+
+/* The same without text/scan.h, which takes the place of the best-known expressions: to compare with. */
+struct pretokenizer *pretokenizer_open_expressions(const char *name, size_t n);
 void pretokenizer_free(struct pretokenizer *p);
 
 /* What else the name says: a word that is a token is not merged; the model wants BOS where its file does not say. */

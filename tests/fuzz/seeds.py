@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""seeds.py: writes the seeds of the fuzz targets tokenize and vocab, into tests/fuzz/corpus."""
+"""seeds.py: writes the seeds of the fuzz targets tokenize, scan and vocab, into tests/fuzz/corpus."""
 import os
 import struct
 
@@ -30,6 +30,20 @@ for i, (name, text) in enumerate(TEXTS.items()):
 save("tokenize", "bad", b"\x00\x00a\xf0\x9f\x98b\xff\xed\xa0\x80\xc3")
 save("tokenize", "bytes", b"\x00\x00" + bytes(range(256)))
 save("tokenize", "long", b"\x00\x00" + b"aaaabaaa" * 30)
+
+
+# ---- scan: which rules, text ----
+
+CUTS = {
+    "case": "I'm I'M I'\u017f we'RE we're they'Ll 'x ''s '",
+    "numbers": "1 23 456 7890 \u0663\u00b2\u2167 a1b2 3.14",
+    "spaces": "a  b \t c\n\n  d \r\n\r\n\t e\u00a0\u00a0f\u2028 \u0085g   ",
+    "marks": "!a !!a ?!\n\n .b _x \u200by e\u0301 \ufeff\U0001f600",
+    "letters": "\u65e5\u672c \u00e9t\u00e9 \u01c5x \u02b0\u0302",
+}
+for name, text in CUTS.items():
+    for k in range(3):
+        save("scan", "%s-%d" % (name, k), bytes([k]) + text.encode())
 
 
 # ---- vocab: files ----
