@@ -200,8 +200,8 @@ scan_of(const rules *r)
 	return NULL;
 }
 
-struct pretokenizer *
-pretokenizer_open_expressions(const char *name, size_t n)
+static struct pretokenizer *
+open_named(const char *name, size_t n, bool by_hand)
 {
 	const struct named *found = find(name, n);
 	struct pretokenizer *p = found ? mem_alloc(1, sizeof *p) : NULL;
@@ -210,7 +210,8 @@ pretokenizer_open_expressions(const char *name, size_t n)
 		return NULL;
 	p->flags = found->flags;
 	p->jit = true;
-	for (int i = 0; i < MAX_LEVELS && (*found->rules)[i]; i++)
+	p->scan = by_hand ? scan_of(found->rules) : NULL;
+	for (int i = 0; !p->scan && i < MAX_LEVELS && (*found->rules)[i]; i++)
 		if (compile(p, (*found->rules)[i]) < 0) {
 			pretokenizer_free(p);
 			return NULL;
@@ -221,17 +222,13 @@ pretokenizer_open_expressions(const char *name, size_t n)
 struct pretokenizer *
 pretokenizer_open(const char *name, size_t n)
 {
-	const struct named *found = find(name, n);
-	const struct scan_rules *scan = found ? scan_of(found->rules) : NULL;
+	return open_named(name, n, true);
+}
 
-	if (!found || !scan)
-		return found ? pretokenizer_open_expressions(name, n) : NULL;
-	struct pretokenizer *p = mem_alloc(1, sizeof *p);
-	if (p) {
-		p->flags = found->flags;
-		p->scan = scan;
-	}
-	return p;
+struct pretokenizer *
+pretokenizer_open_expressions(const char *name, size_t n)
+{
+	return open_named(name, n, false);
 }
 
 void

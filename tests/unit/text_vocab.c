@@ -46,8 +46,6 @@ make_bpe(void)
 	make_merge(&m, "ab ab", 5);
 }
 
-/* ---- refused ---- */
-
 /* WordPiece, of a few words. */
 static void
 make_bert(void)
@@ -61,6 +59,8 @@ make_bert(void)
 	for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++)
 		add(pieces[i], 1);
 }
+
+/* ---- refused ---- */
 
 static void
 opens(const char *what)
@@ -231,6 +231,29 @@ special_tokens(void)
 	vocab_free(v);
 }
 
+/* A token that is half a character must not cut a text there: what is left would be read beyond its end. */
+static void
+half_characters(void)
+{
+	static const int32_t kinds[] = { USER, CONTROL };
+
+	for (int i = 0; i < 2; i++) {
+		make_spm();
+		add("\xc3", kinds[i]);
+		add("a\xe6\x97", kinds[i]);
+		add("b\xc3\xa9", kinds[i]); /* 268: whole */
+		struct vocab *v = make_vocab(&m);
+		tap_ok(v && gives(v, "\xc3\xa9z", special, IDS(259, 265, 3 + 'z')),
+		    "half a character is not recognised");
+		tap_ok(v && gives(v, "a\xe6\x97\xa5", special,
+		    IDS(259, 260, 3 + 0xe6, 3 + 0x97, 3 + 0xa5)), "one with half a character at its end neither");
+		tap_ok(v && gives(v, "b\xc3\xa9", special, IDS(268)), "one of whole characters is");
+		vocab_free(v);
+	}
+}
+
+/* ---- decoding ---- */
+
 static bool
 decodes(const struct vocab *v, bool aloud, bool started, const uint32_t *id, size_t n, const char *want)
 {
@@ -248,6 +271,30 @@ decodes(const struct vocab *v, bool aloud, bool started, const uint32_t *id, siz
 	buf_free(&out);
 	return same;
 }
+
+static void
+decoding(void)
+{
+	struct decoder d = { 0 };
+	struct buf out = { 0 };
+
+	make_spm();
+	struct vocab *v = make_vocab(&m);
+	tap_ok(decodes(v, false, false, IDS(1, 263, 263, 2), "ab ab"), "a leading space goes, special tokens are silent");
+	tap_ok(decodes(v, false, true, IDS(263, 263), " ab ab"), "what continues keeps its space");
+	tap_ok(decodes(v, true, false, IDS(1, 263, 2), "<s> ab</s>"), "special tokens when asked for");
+	tap_ok(decodes(v, false, false, IDS(3 + 0xf0, 3 + 0x9f, 3 + 0x98, 3 + 0x80), "\xf0\x9f\x98\x80"), "bytes become a character");
+	tap_ok(decodes(v, false, false, IDS(3 + 0xf0, 3 + 0x9f, 260), "\xef\xbf\xbd" "a"), "what can't become one is replaced");
+	tap_ok(decodes(v, false, false, IDS(3 + 0xe2, 3 + 0x82), "\xef\xbf\xbd"), "what is left at the end is replaced");
+	tap_ok(decoder_token(&d, v, m.n, &out) == -1 && out.len == 0, "a number that is no token is refused");
+	tap_ok(decoder_token(&d, v, 3 + 0xc3, &out) == 0 && out.len == 0, "half a character is kept back");
+	tap_ok(decoder_token(&d, v, 1, &out) == 0 && out.len == 0, "also over a control token");
+	tap_ok(decoder_token(&d, v, 3 + 0xa9, &out) == 0 && out.len == 2, "and given when it is whole");
+	buf_free(&out);
+	vocab_free(v);
+}
+
+/* ---- words ---- */
 
 /* ids: [UNK] 0, [CLS] 1, [SEP] 2, ^ab 3, ^a 4, b 5, ab 6, ^. 7, ^[ 8, ^e 9, ^\u65e5 10 */
 static void
@@ -277,51 +324,6 @@ words(void)
 	vocab_free(v);
 }
 
-/* A token that is half a character must not cut a text there: what is left would be read beyond its end. */
-static void
-half_characters(void)
-{
-	static const int32_t kinds[] = { USER, CONTROL };
-
-	for (int i = 0; i < 2; i++) {
-		make_spm();
-		add("\xc3", kinds[i]);
-		add("a\xe6\x97", kinds[i]);
-		add("b\xc3\xa9", kinds[i]); /* 268: whole */
-		struct vocab *v = make_vocab(&m);
-		tap_ok(v && gives(v, "\xc3\xa9z", special, IDS(259, 265, 3 + 'z')),
-		    "half a character is not recognised");
-		tap_ok(v && gives(v, "a\xe6\x97\xa5", (struct encode_options){ .special = true },
-		    IDS(259, 260, 3 + 0xe6, 3 + 0x97, 3 + 0xa5)), "one with half a character at its end neither");
-		tap_ok(v && gives(v, "b\xc3\xa9", special, IDS(268)), "one of whole characters is");
-		vocab_free(v);
-	}
-}
-
-/* ---- decoding ---- */
-
-static void
-decoding(void)
-{
-	struct decoder d = { 0 };
-	struct buf out = { 0 };
-
-	make_spm();
-	struct vocab *v = make_vocab(&m);
-	tap_ok(decodes(v, false, false, IDS(1, 263, 263, 2), "ab ab"), "a leading space goes, special tokens are silent");
-	tap_ok(decodes(v, false, true, IDS(263, 263), " ab ab"), "what continues keeps its space");
-	tap_ok(decodes(v, true, false, IDS(1, 263, 2), "<s> ab</s>"), "special tokens when asked for");
-	tap_ok(decodes(v, false, false, IDS(3 + 0xf0, 3 + 0x9f, 3 + 0x98, 3 + 0x80), "\xf0\x9f\x98\x80"), "bytes become a character");
-	tap_ok(decodes(v, false, false, IDS(3 + 0xf0, 3 + 0x9f, 260), "\xef\xbf\xbd" "a"), "what can't become one is replaced");
-	tap_ok(decodes(v, false, false, IDS(3 + 0xe2, 3 + 0x82), "\xef\xbf\xbd"), "what is left at the end is replaced");
-	tap_ok(decoder_token(&d, v, m.n, &out) == -1 && out.len == 0, "a number that is no token is refused");
-	tap_ok(decoder_token(&d, v, 3 + 0xc3, &out) == 0 && out.len == 0, "half a character is kept back");
-	tap_ok(decoder_token(&d, v, 1, &out) == 0 && out.len == 0, "also over a control token");
-	tap_ok(decoder_token(&d, v, 3 + 0xa9, &out) == 0 && out.len == 2, "and given when it is whole");
-	buf_free(&out);
-	vocab_free(v);
-}
-
 /* ---- roles ---- */
 
 static void
@@ -345,8 +347,8 @@ main(void)
 	bad_merges();
 	special_tokens();
 	half_characters();
-	words();
 	decoding();
+	words();
 	roles();
 	return tap_done();
 }
